@@ -1,0 +1,203 @@
+package realkafka
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+//go:embed log4j2.properties
+var log4j2 []byte
+
+// stopGrace is how long a broker may take to stop when it is asked to.
+const stopGrace = 20 * time.Second
+
+// Config says where a broker's parts are.
+type Config struct {
+	// Home holds the jars in libs. Default: what [HomeVariable] says, else
+	// .cache/kafka in this module.
+	Home string
+	// Dir takes configuration, data and log. Required; its owner removes it.
+	Dir string
+	// Properties are added to the server's, or replace them.
+	Properties map[string]string
+	// Getenv reads the environment. Default: os.Getenv.
+	Getenv func(string) string
+}
+
+// Broker is one Kafka node that this process started. Its methods are not for
+// concurrent use.
+type Broker struct {
+	java, classpath string
+	dir             string
+	addr            string
+	run             *process // the newest run of the process
+}
+
+// Start formats a fresh data directory, starts a broker on it and returns when
+// it answers and has finalized transaction.version 2. On an error nothing is
+// left running.
+//
+// A free port can be taken by somebody else before the broker listens on it;
+// then Start tries again with others.
+func Start(ctx context.Context, cfg Config) (*Broker, error) {
+	if cfg.Getenv == nil {
+		cfg.Getenv = os.Getenv
+	}
+	if cfg.Home == "" {
+		home, err := defaultHome(cfg.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Home = home
+	}
+	launcher, err := java(cfg.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	cp, err := classpath(cfg.Home)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Dir == "" {
+		return nil, errors.New("start Kafka: Config.Dir is empty: name a directory for its data")
+	}
+
+	for attempt := 1; ; attempt++ {
+		b := &Broker{java: launcher, classpath: cp, dir: filepath.Join(cfg.Dir, fmt.Sprintf("broker-%d", attempt))}
+		err := b.create(ctx, cfg.Properties)
+		if err == nil {
+			return b, nil
+		}
+		if attempt == 3 || !b.portTaken() {
+			return nil, err
+		}
+	}
+}
+
+// create writes the configuration, formats the data directory and starts.
+func (b *Broker) create(ctx context.Context, more map[string]string) error {
+	addrs, err := freePorts(2)
+	if err != nil {
+		return err
+	}
+	b.addr = addrs[0]
+	if err := os.MkdirAll(b.dir, 0o755); err != nil {
+		return fmt.Errorf("start Kafka: %w", err)
+	}
+	files := map[string][]byte{
+		b.path("server.properties"): []byte(properties(b.path("data"), addrs[0], addrs[1], more)),
+		b.path("log4j2.properties"): log4j2,
+	}
+	for name, content := range files {
+		if err := os.WriteFile(name, content, 0o644); err != nil {
+			return fmt.Errorf("start Kafka: %w", err)
+		}
+	}
+	format := b.command(ctx, "kafka.tools.StorageTool",
+		"format", "--standalone", "-t", uuid.NewString(), "-c", b.path("server.properties"))
+	if out, err := format.CombinedOutput(); err != nil {
+		return fmt.Errorf("format Kafka's data directory: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return b.Restart(ctx)
+}
+
+// Addr is the broker's address. It stays the same across restarts.
+func (b *Broker) Addr() string { return b.addr }
+
+// PID is the process id of the newest run.
+func (b *Broker) PID() int { return b.run.pid }
+
+// LogPath is the file that takes the broker's output, of all its runs.
+func (b *Broker) LogPath() string { return b.path("broker.log") }
+
+// Kill ends the process with SIGKILL and returns when it is gone. Data and
+// address stay for [Broker.Restart].
+func (b *Broker) Kill() error {
+	if err := b.run.signal(syscall.SIGKILL); err != nil {
+		return fmt.Errorf("kill Kafka: %w", err)
+	}
+	<-b.run.done
+	return nil
+}
+
+// Restart starts a broker that was killed or stopped, on its old data, and
+// returns when it is ready.
+func (b *Broker) Restart(ctx context.Context) error {
+	if b.run != nil {
+		select {
+		case <-b.run.done:
+		default:
+			return errors.New("restart Kafka: it is running: kill or stop it first")
+		}
+	}
+	log, err := os.OpenFile(b.LogPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("start Kafka: %w", err)
+	}
+	defer log.Close() // the process has its own copy
+
+	// Not bound to ctx: that limits the wait, the process outlives it.
+	cmd := b.command(context.Background(), "kafka.Kafka", b.path("server.properties"))
+	cmd.Stdout, cmd.Stderr = log, log
+	run, err := launch(cmd)
+	if err != nil {
+		return err
+	}
+	b.run = run
+	if err := b.awaitReady(ctx); err != nil {
+		return errors.Join(fmt.Errorf("start Kafka at %s: %w\nend of its log:\n%s", b.addr, err, b.logTail()), b.Kill())
+	}
+	return nil
+}
+
+// Stop asks the broker to end, waits, and kills it when it does not. Stopping
+// one that has ended changes nothing.
+func (b *Broker) Stop() error {
+	if err := b.run.signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stop Kafka: %w", err)
+	}
+	grace := time.NewTimer(stopGrace)
+	defer grace.Stop()
+	select {
+	case <-b.run.done:
+		return nil
+	case <-grace.C:
+		return b.Kill()
+	}
+}
+
+func (b *Broker) path(name string) string { return filepath.Join(b.dir, name) }
+
+func (b *Broker) command(ctx context.Context, class string, args ...string) *exec.Cmd {
+	jvm := []string{
+		"-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true",
+		"-Dlog4j2.configurationFile=" + b.path("log4j2.properties"),
+		"-cp", b.classpath, class,
+	}
+	return exec.CommandContext(ctx, b.java, append(jvm, args...)...)
+}
+
+// portTaken says whether the last start failed because of a used port.
+func (b *Broker) portTaken() bool {
+	log, err := os.ReadFile(b.LogPath())
+	return err == nil && bytes.Contains(log, []byte("Address already in use"))
+}
+
+// logTail returns the last lines of the broker's log.
+func (b *Broker) logTail() string {
+	log, err := os.ReadFile(b.LogPath())
+	if err != nil {
+		return err.Error()
+	}
+	return string(log[max(0, len(log)-4096):])
+}
