@@ -1,0 +1,2 @@
+// Package finapi is the client of the provider, finAPI.
+package finapi
