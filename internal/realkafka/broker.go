@@ -9,17 +9,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/bankimport/bankimport/internal/realkafka/subprocess"
 )
 
 //go:embed log4j2.properties
 var log4j2 []byte
 
 // stopGrace is how long a broker may take to stop when it is asked to.
-const stopGrace = 20 * time.Second
+const stopGrace = time.Minute
 
 // Config says where a broker's parts are.
 type Config struct {
@@ -40,7 +41,7 @@ type Broker struct {
 	java, classpath string
 	dir             string
 	addr            string
-	run             *process // the newest run of the process
+	run             *subprocess.Process // the newest one
 }
 
 // Start formats a fresh data directory, starts a broker on it and returns when
@@ -115,7 +116,7 @@ func (b *Broker) create(ctx context.Context, more map[string]string) error {
 func (b *Broker) Addr() string { return b.addr }
 
 // PID is the process id of the newest run.
-func (b *Broker) PID() int { return b.run.pid }
+func (b *Broker) PID() int { return b.run.PID() }
 
 // LogPath is the file that takes the broker's output, of all its runs.
 func (b *Broker) LogPath() string { return b.path("broker.log") }
@@ -123,10 +124,9 @@ func (b *Broker) LogPath() string { return b.path("broker.log") }
 // Kill ends the process with SIGKILL and returns when it is gone. Data and
 // address stay for [Broker.Restart].
 func (b *Broker) Kill() error {
-	if err := b.run.signal(syscall.SIGKILL); err != nil {
+	if err := b.run.Kill(); err != nil {
 		return fmt.Errorf("kill Kafka: %w", err)
 	}
-	<-b.run.done
 	return nil
 }
 
@@ -135,7 +135,7 @@ func (b *Broker) Kill() error {
 func (b *Broker) Restart(ctx context.Context) error {
 	if b.run != nil {
 		select {
-		case <-b.run.done:
+		case <-b.run.Done():
 		default:
 			return errors.New("restart Kafka: it is running: kill or stop it first")
 		}
@@ -149,7 +149,7 @@ func (b *Broker) Restart(ctx context.Context) error {
 	// Not bound to ctx: that limits the wait, the process outlives it.
 	cmd := b.command(context.Background(), "kafka.Kafka", b.path("server.properties"))
 	cmd.Stdout, cmd.Stderr = log, log
-	run, err := launch(cmd)
+	run, err := subprocess.Start(cmd)
 	if err != nil {
 		return err
 	}
@@ -160,20 +160,13 @@ func (b *Broker) Restart(ctx context.Context) error {
 	return nil
 }
 
-// Stop asks the broker to end, waits, and kills it when it does not. Stopping
-// one that has ended changes nothing.
+// Stop asks the broker to end, waits, and kills it when it does not, which is
+// an error. Stopping one that has ended changes nothing.
 func (b *Broker) Stop() error {
-	if err := b.run.signal(syscall.SIGTERM); err != nil {
+	if err := b.run.Stop(stopGrace); err != nil {
 		return fmt.Errorf("stop Kafka: %w", err)
 	}
-	grace := time.NewTimer(stopGrace)
-	defer grace.Stop()
-	select {
-	case <-b.run.done:
-		return nil
-	case <-grace.C:
-		return b.Kill()
-	}
+	return nil
 }
 
 func (b *Broker) path(name string) string { return filepath.Join(b.dir, name) }

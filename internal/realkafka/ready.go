@@ -35,8 +35,8 @@ func (b *Broker) awaitReady(ctx context.Context) error {
 		}
 		select {
 		case <-again.C:
-		case <-b.run.done:
-			return fmt.Errorf("the process ended: %w", errors.Join(b.run.err, notYet))
+		case <-b.run.Done():
+			return fmt.Errorf("the process ended: %w", errors.Join(b.run.Wait(), notYet))
 		case <-ctx.Done():
 			return fmt.Errorf("not ready: %w", errors.Join(context.Cause(ctx), notYet))
 		}

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package realkafka
+package subprocess
 
 import "os/exec"
 
