@@ -1,0 +1,452 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const (
+	maxBatchJobs  = 20_000
+	maxBatchBytes = 16 << 20
+	maxCommitGap  = 100 * time.Millisecond
+)
+
+// A committer is the only owner of the producer. It commits finished jobs,
+// batch by batch: outputs, state, offsets and completion map in one
+// transaction.
+type committer struct {
+	*session
+	producer *kgo.Client
+	nonce    string // of this committer; with count it makes every commit unique
+	count    uint64
+	solo     int // so many jobs are committed one by one, to find one that Kafka refuses
+}
+
+func (c *committer) close() {
+	if c.producer != nil {
+		c.producer.Close()
+	}
+}
+
+// loop commits until the session ends. The first result after idle starts a
+// commit at once; then starts keep a distance of about three times what a
+// commit takes, so that commits never fill the time.
+func (c *committer) loop(ctx context.Context) {
+	var last, took time.Duration
+	began := time.Now()
+	for refusals := 0; ; {
+		select {
+		case <-c.finished:
+		case <-ctx.Done():
+			return
+		}
+		gap := max(c.cfg.CommitInterval, min(3*took, maxCommitGap))
+		if since := time.Since(began); since < gap && !sleep(ctx, gap-since) {
+			return
+		}
+		began = time.Now()
+		more, err := c.commit(ctx)
+		if last, took = took, time.Since(began); last > 0 {
+			took = (took + last) / 2
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case isFatal(err):
+			c.fail(err)
+			return
+		case err != nil:
+			refusals++
+			c.log.Warn("commit did not go through, its results are committed again", "err", err)
+			if !sleep(ctx, retryBackoff(refusals)) {
+				return
+			}
+			signal(c.finished)
+		default:
+			refusals = 0
+			if more {
+				signal(c.finished)
+			}
+		}
+	}
+}
+
+// commit commits one batch and starts what waited for it. It reports whether
+// there may be more to commit. After an error the batch's results are still
+// there, to be picked again.
+func (c *committer) commit(ctx context.Context) (more bool, err error) {
+	// The generation first: what is picked afterwards can only be stale
+	// together with it, and then the broker refuses it.
+	member, generation := c.consumer.GroupMetadata()
+	if member == "" {
+		return false, errors.New("not a member of the group at the moment") // a commit without it would not be fenced
+	}
+	jobs := maxBatchJobs
+	if c.solo > 0 {
+		jobs = 1
+	}
+	began := time.Now()
+	b := c.tracker.pick(jobs, maxBatchBytes, began)
+	if b.jobs == 0 {
+		return false, nil
+	}
+	c.count++
+	seq := c.nonce + "-" + strconv.FormatUint(c.count, 36)
+	offsets, err := c.offsets(b, seq)
+	if err != nil {
+		return false, fatalf("%w", err) // admission keeps this from happening
+	}
+	how := commitDone
+	if recs := c.records(b); len(recs) == 0 {
+		how = commitOffsetsOnly
+		err = c.commitOffsets(ctx, offsets, member, generation)
+	} else if err = c.transact(ctx, recs, offsets, member, generation); err != nil {
+		var committed bool
+		if committed, err = c.recover(ctx, b, seq, err); committed {
+			how, err = commitConfirmed, nil
+		}
+	}
+	if err != nil {
+		c.cfg.Metrics.committed(c.stage.Name, commitAborted, time.Since(began))
+		return true, err
+	}
+	c.solo = max(c.solo-b.jobs, 0)
+	c.cfg.Metrics.committed(c.stage.Name, how, time.Since(began))
+	start, resume := c.tracker.committedBatch(b, time.Now())
+	c.tell(b)
+	c.resume(resume)
+	c.start(start)
+	c.unblock()
+	return true, nil
+}
+
+// tell reports a committed batch to metrics and observer.
+func (c *committer) tell(b batch) {
+	for _, pb := range b.parts {
+		for _, j := range pb.jobs {
+			if j.out.dead != nil {
+				c.cfg.Metrics.deadLetter(c.stage.Name, j.out.class)
+			}
+			if c.cfg.Committed != nil && len(j.out.result.Events) > 0 {
+				c.cfg.Committed(c.stage.Name, j.out.result.Events)
+			}
+		}
+	}
+}
+
+// offsets are the request's partitions for a batch.
+func (c *committer) offsets(b batch, seq string) ([]kmsg.TxnOffsetCommitRequestTopicPartition, error) {
+	var out []kmsg.TxnOffsetCommitRequestTopicPartition
+	for _, pb := range b.parts {
+		text, err := metadata{instance: c.instance, seq: seq, topicID: c.topicID, done: pb.done}.encode()
+		if err != nil {
+			return nil, fmt.Errorf("topic %s, partition %d: %w", c.topic, pb.part.id, err)
+		}
+		p := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+		p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = pb.part.id, pb.done.base, pb.epoch, &text
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// An output is a record to produce and the job it comes from.
+type output struct {
+	rec *kgo.Record
+	job *job
+}
+
+// records are what a batch writes: outputs, dead letters, and the new state of
+// each key. They are made anew for every try, because a client keeps what it
+// was given.
+func (c *committer) records(b batch) []output {
+	var out []output
+	for _, pb := range b.parts {
+		for i, j := range pb.jobs {
+			events := j.out.result.Events
+			if j.out.dead != nil {
+				events = append(slices.Clone(events), *j.out.dead)
+			}
+			for _, e := range events {
+				out = append(out, output{&kgo.Record{Topic: c.outputs[e.Topic], Key: e.Key, Value: e.Value, Headers: recordHeaders(e.Headers)}, j})
+			}
+			if pb.write[i] {
+				rec := &kgo.Record{Topic: c.state, Partition: pb.part.id, Key: []byte(j.key)}
+				if s := pb.next[i]; !s.empty() {
+					rec.Value = s.encode()
+				}
+				out = append(out, output{rec, j})
+			}
+		}
+	}
+	return out
+}
+
+// errUnknown marks an error after which the transaction may have been
+// committed all the same.
+var errUnknown = errors.New("outcome unknown")
+
+// transact is one transaction. Offsets go before records: the other way round
+// the produce path runs into the markers of the last transaction.
+func (c *committer) transact(ctx context.Context, recs []output, offsets []kmsg.TxnOffsetCommitRequestTopicPartition, member string, generation int32) error {
+	if err := c.producer.BeginTransaction(); err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	if err := c.txnOffsets(ctx, offsets, member, generation); err != nil {
+		return fmt.Errorf("add offsets to the transaction: %w", err)
+	}
+	var failed *refusedError
+	for _, o := range recs {
+		c.producer.Produce(ctx, o.rec, func(_ *kgo.Record, err error) {
+			if err != nil && failed == nil { // promises run one at a time
+				failed = &refusedError{job: o.job, err: err}
+			}
+		})
+	}
+	if err := c.producer.Flush(ctx); err != nil {
+		return fmt.Errorf("produce: %w", err)
+	}
+	if failed != nil {
+		return fmt.Errorf("produce: %w", failed)
+	}
+	switch err := c.producer.EndTransaction(ctx, kgo.TryCommit); {
+	case err == nil:
+		return nil
+	case errors.Is(err, kerr.OperationNotAttempted):
+		return fmt.Errorf("end transaction: %w", err)
+	default:
+		return fmt.Errorf("end transaction: %w: %w", errUnknown, err)
+	}
+}
+
+// A refusedError is a record that was not acknowledged.
+type refusedError struct {
+	job *job
+	err error
+}
+
+func (e *refusedError) Error() string { return e.err.Error() }
+func (e *refusedError) Unwrap() error { return e.err }
+
+// poison says that the record itself is to blame, not the moment.
+func (e *refusedError) poison() bool {
+	return errors.Is(e.err, kerr.MessageTooLarge) || errors.Is(e.err, kerr.InvalidRecord) ||
+		errors.Is(e.err, kerr.InvalidTimestamp) || errors.Is(e.err, kerr.RecordListTooLarge)
+}
+
+// txnOffsets sends the offsets by hand, because the group's member is another client.
+func (c *committer) txnOffsets(ctx context.Context, offsets []kmsg.TxnOffsetCommitRequestTopicPartition, member string, generation int32) error {
+	id, epoch, err := c.producer.ProducerID(ctx)
+	if err != nil {
+		return err
+	}
+	req := kmsg.NewPtrTxnOffsetCommitRequest()
+	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch = c.transactionalID(), c.group, id, epoch
+	req.MemberID, req.Generation = member, generation
+	if c.cfg.InstanceID != "" {
+		req.InstanceID = &c.cfg.InstanceID
+	}
+	t := kmsg.NewTxnOffsetCommitRequestTopic()
+	t.Topic, t.TopicID, t.Partitions = c.topic, c.topicID, offsets
+	req.Topics = []kmsg.TxnOffsetCommitRequestTopic{t}
+	return retryKafka(ctx, c.cfg.TransactionTimeout, func() error {
+		resp, err := req.RequestWith(ctx, c.producer)
+		if err != nil {
+			return err
+		}
+		var codes []int16
+		for _, t := range resp.Topics {
+			for _, p := range t.Partitions {
+				codes = append(codes, p.ErrorCode)
+			}
+		}
+		return allAccepted(codes, len(offsets))
+	})
+}
+
+// commitOffsets commits a batch that writes nothing, without a transaction: one
+// with offsets alone would never be ended.
+func (c *committer) commitOffsets(ctx context.Context, offsets []kmsg.TxnOffsetCommitRequestTopicPartition, member string, generation int32) error {
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group, req.MemberID, req.Generation = c.group, member, generation
+	if c.cfg.InstanceID != "" {
+		req.InstanceID = &c.cfg.InstanceID
+	}
+	t := kmsg.NewOffsetCommitRequestTopic()
+	t.Topic, t.TopicID = c.topic, c.topicID
+	for _, o := range offsets {
+		p := kmsg.NewOffsetCommitRequestTopicPartition()
+		p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = o.Partition, o.Offset, o.LeaderEpoch, o.Metadata
+		t.Partitions = append(t.Partitions, p)
+	}
+	req.Topics = []kmsg.OffsetCommitRequestTopic{t}
+	return retryKafka(ctx, c.cfg.TransactionTimeout, func() error {
+		resp, err := req.RequestWith(ctx, c.consumer)
+		if err != nil {
+			// Nobody knows whether and when this request is carried out. If
+			// it were after a later commit, that one's map would be lost, so
+			// the membership that it is valid for must end.
+			c.fail(fmt.Errorf("commit offsets: %w", err))
+			return err
+		}
+		var codes []int16
+		for _, t := range resp.Topics {
+			for _, p := range t.Partitions {
+				codes = append(codes, p.ErrorCode)
+			}
+		}
+		return allAccepted(codes, len(offsets))
+	})
+}
+
+func allAccepted(codes []int16, want int) error {
+	for _, code := range codes {
+		if err := kerr.ErrorForCode(code); err != nil {
+			return err
+		}
+	}
+	if len(codes) != want {
+		return fmt.Errorf("the broker answered for %d of %d partitions", len(codes), want)
+	}
+	return nil
+}
+
+// retryKafka repeats a request while the broker says that it may work later.
+func retryKafka(ctx context.Context, limit time.Duration, f func() error) error {
+	end := time.Now().Add(limit)
+	for try := 0; ; try++ {
+		err := f()
+		if _, ok := errors.AsType[*kerr.Error](err); !ok || !kerr.IsRetriable(err) || time.Now().After(end) {
+			return err
+		}
+		if !sleep(ctx, retryBackoff(try)) {
+			return err
+		}
+	}
+}
+
+// recover brings the producer back after a transaction that went wrong and
+// finds out whether it was committed all the same. It does not give up before
+// the session ends: producing again without knowing would publish twice.
+func (c *committer) recover(ctx context.Context, b batch, seq string, cause error) (committed bool, err error) {
+	if err := c.fencedBy(cause); isFatal(err) {
+		return false, err
+	}
+	for try := 0; ; try++ {
+		err := c.freshProducer(ctx)
+		if err == nil && errors.Is(cause, errUnknown) {
+			committed, err = c.wasCommitted(ctx, b, seq)
+		}
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return false, err
+		}
+		if err := c.fencedBy(err); isFatal(err) {
+			return false, err
+		}
+		c.log.Warn("finding out whether a transaction was committed", "err", err, "cause", cause)
+		if !sleep(ctx, retryBackoff(try)) {
+			return false, ctx.Err()
+		}
+	}
+	if r, ok := errors.AsType[*refusedError](cause); ok && r.poison() {
+		if b.jobs > 1 {
+			c.solo = b.jobs // whose record it is shows only when it goes alone
+		} else {
+			r.job.out = c.refused(r.job, r.err)
+		}
+	}
+	return committed, cause
+}
+
+// freshProducer replaces the producer. Initialising it ends what the old one
+// left open, so that afterwards the group's offsets tell the truth.
+func (c *committer) freshProducer(ctx context.Context) error {
+	c.close()
+	c.producer = nil
+	p, err := kgo.NewClient(c.options(
+		kgo.TransactionalID(c.transactionalID()),
+		kgo.TransactionTimeout(c.cfg.TransactionTimeout),
+		kgo.ProducerLinger(0),
+		kgo.ManualFlushing(),
+		kgo.MaxBufferedRecords(1<<20),
+		kgo.RecordPartitioner(statePartitioner{state: c.state, other: kgo.StickyKeyPartitioner(nil)}),
+		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
+			if topic == c.outputs[c.cfg.DeadLetterTopic] {
+				return 2 << 20
+			}
+			return 1_000_012
+		}),
+	)...)
+	if err != nil {
+		return fatalf("kafka client: %w", err)
+	}
+	c.producer = p
+	c.nonce = uuid.NewString()
+	_, _, err = p.ProducerID(ctx)
+	return err
+}
+
+// wasCommitted asks the group whether it has this batch's offsets.
+func (c *committer) wasCommitted(ctx context.Context, b batch, seq string) (bool, error) {
+	req := kmsg.NewPtrOffsetFetchRequest()
+	req.RequireStable = true
+	g := kmsg.NewOffsetFetchRequestGroup()
+	g.Group = c.group
+	t := kmsg.NewOffsetFetchRequestGroupTopic()
+	t.Topic, t.TopicID = c.topic, c.topicID
+	for _, pb := range b.parts {
+		t.Partitions = append(t.Partitions, pb.part.id)
+	}
+	g.Topics = []kmsg.OffsetFetchRequestGroupTopic{t}
+	req.Groups = []kmsg.OffsetFetchRequestGroup{g}
+	resp, err := req.RequestWith(ctx, c.admin)
+	if err != nil {
+		return false, err
+	}
+	found := false
+	for _, g := range resp.Groups {
+		if err := kerr.ErrorForCode(g.ErrorCode); err != nil {
+			return false, err
+		}
+		for _, t := range g.Topics {
+			for _, p := range t.Partitions {
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					return false, err
+				}
+				// A partition that was taken away may have been committed by
+				// its new owner since; one of ours that answers is enough.
+				if p.Metadata != nil {
+					if m, err := decodeMetadata(*p.Metadata); err == nil && m.seq == seq {
+						found = true
+					}
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+// statePartitioner sends state records to the partition of their input and
+// everything else where Kafka's own clients would.
+type statePartitioner struct {
+	state string
+	other kgo.Partitioner
+}
+
+func (p statePartitioner) ForTopic(topic string) kgo.TopicPartitioner {
+	if topic == p.state {
+		return kgo.ManualPartitioner().ForTopic(topic)
+	}
+	return p.other.ForTopic(topic)
+}

@@ -1,0 +1,164 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// restore reads the state of newly assigned partitions and opens them. It runs
+// to the end that the state topic has now, counting what is not committed yet:
+// the previous owner's last transaction may have been accepted while its
+// markers are still on their way, and stopping at the last stable offset would
+// miss it.
+func (s *session) restore(parts []*partition) {
+	todo := map[int32]*partition{}
+	for _, p := range parts {
+		todo[p.id] = p
+	}
+	ends, err := s.stateBounds(parts)
+	if err != nil {
+		return // the session ends
+	}
+	keys := map[int32]map[string]keyState{}
+	consume := map[int32]kgo.Offset{}
+	for id, p := range todo {
+		b := ends[id]
+		if b.start >= b.end {
+			s.open(p, nil)
+			delete(todo, id)
+			continue
+		}
+		keys[id] = map[string]keyState{}
+		consume[id] = kgo.NewOffset().At(b.start)
+	}
+	if len(todo) == 0 {
+		return
+	}
+	cl, err := kgo.NewClient(s.options(
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{s.state: consume}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // the log usually ends in a marker
+		kgo.FetchMaxWait(100*time.Millisecond),
+	)...)
+	if err != nil {
+		s.fail(fatalf("kafka client: %w", err))
+		return
+	}
+	defer cl.Close()
+	oldest := time.Now().Add(-s.cfg.StateRetention)
+	for len(todo) > 0 {
+		fs := cl.PollFetches(s.ctx)
+		if s.ctx.Err() != nil {
+			return
+		}
+		if err := fs.Err(); err != nil {
+			s.fail(fmt.Errorf("restore state from %s: %w", s.state, err))
+			return
+		}
+		fs.EachRecord(func(r *kgo.Record) {
+			p := todo[r.Partition]
+			if p == nil {
+				return
+			}
+			if !r.Attrs.IsControl() {
+				if err := restoreKey(keys[p.id], r, oldest); err != nil {
+					s.fail(fatalf("topic %s, partition %d, offset %d: %w", s.state, r.Partition, r.Offset, err))
+					return
+				}
+			}
+			if r.Offset+1 >= ends[p.id].end {
+				s.open(p, keys[p.id])
+				delete(todo, p.id)
+			}
+		})
+	}
+}
+
+func restoreKey(keys map[string]keyState, r *kgo.Record, oldest time.Time) error {
+	if r.Value == nil {
+		delete(keys, string(r.Key))
+		return nil
+	}
+	st, err := decodeState(r.Value)
+	if err != nil {
+		return err
+	}
+	if st.wake.IsZero() && st.changed.Before(oldest) {
+		delete(keys, string(r.Key))
+		return nil
+	}
+	keys[string(r.Key)] = st
+	return nil
+}
+
+// open lets a partition's records in.
+func (s *session) open(p *partition, keys map[string]keyState) {
+	if keys == nil {
+		keys = map[string]keyState{}
+	}
+	start, resume := s.tracker.restored(p, keys, time.Now())
+	if resume {
+		s.resume([]int32{p.id})
+	}
+	s.start(start)
+	signal(s.timers)
+}
+
+type bounds struct{ start, end int64 }
+
+// stateBounds asks where the state partitions begin and end, until there is an
+// answer.
+func (s *session) stateBounds(parts []*partition) (map[int32]bounds, error) {
+	adm := kadm.NewClient(s.admin)
+	for try := 0; ; try++ {
+		out, err := func() (map[int32]bounds, error) {
+			starts, err := adm.ListStartOffsets(s.ctx, s.state)
+			if err != nil {
+				return nil, err
+			}
+			ends, err := adm.ListEndOffsets(s.ctx, s.state)
+			if err != nil {
+				return nil, err
+			}
+			out := map[int32]bounds{}
+			for _, p := range parts {
+				a, ok1 := starts.Lookup(s.state, p.id)
+				b, ok2 := ends.Lookup(s.state, p.id)
+				if !ok1 || !ok2 {
+					return nil, fmt.Errorf("partition %d is not in the answer", p.id)
+				}
+				if a.Err != nil {
+					return nil, a.Err
+				}
+				if b.Err != nil {
+					return nil, b.Err
+				}
+				out[p.id] = bounds{a.Offset, b.Offset}
+			}
+			return out, nil
+		}()
+		if err == nil {
+			return out, nil
+		}
+		s.log.Warn("state topic does not answer, asking again", "topic", s.state, "err", err)
+		if !sleep(s.ctx, retryBackoff(try)) {
+			return nil, context.Cause(s.ctx)
+		}
+	}
+}
+
+// sleep waits and reports false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,234 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// A session is one life of a stage's Kafka clients: from joining the group to
+// leaving it, or to an error that only a fresh start can mend.
+type session struct {
+	stage    Stage
+	cfg      Config
+	instance string
+	log      *slog.Logger
+	fencedBy func(error) error
+
+	topic   string // input, as the cluster knows it
+	topicID [16]byte
+	group   string
+	state   string            // state topic
+	outputs map[string]string // logical topic → topic
+
+	tracker  *tracker
+	admin    *kgo.Client // no group: requests and restores
+	consumer *kgo.Client // member of the group
+
+	ctx    context.Context // ends with the session; handlers and requests hang on it
+	cancel context.CancelCauseFunc
+
+	finished chan struct{} // signals, capacity 1: something to commit
+	timers   chan struct{} // the earliest timer may have changed
+	room     chan struct{} // records may be polled again
+
+	work sync.WaitGroup // handlers and restores
+}
+
+func (r *Runner) runSession(ctx context.Context) error {
+	// Cancelled by hand, after the drain: stopping must not cut off commits.
+	sctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	s := &session{
+		stage: r.stage, cfg: r.cfg, instance: r.instance, log: r.log, fencedBy: r.fencedBy,
+		topic: r.cfg.TopicPrefix + r.stage.Input,
+		group: GroupName(r.cfg.TopicPrefix, r.cfg.Group, r.stage.Name),
+		state: StateTopic(r.cfg.TopicPrefix, r.cfg.Group, r.stage.Name),
+		outputs: map[string]string{
+			r.cfg.DeadLetterTopic: r.cfg.TopicPrefix + r.cfg.DeadLetterTopic,
+		},
+		tracker:  newTracker(limits{records: r.cfg.MaxInFlight, timers: r.cfg.MaxInFlight, bytes: r.cfg.MaxInFlightBytes}),
+		ctx:      sctx,
+		cancel:   cancel,
+		finished: make(chan struct{}, 1), timers: make(chan struct{}, 1), room: make(chan struct{}, 1),
+	}
+	for _, o := range r.stage.Outputs {
+		s.outputs[o] = r.cfg.TopicPrefix + o
+	}
+	stopStart := context.AfterFunc(ctx, func() { cancel(ctx.Err()) }) // nothing to drain until the consumer exists
+	defer stopStart()
+
+	admin, err := kgo.NewClient(s.options(kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
+	if err != nil {
+		return fatalf("kafka client: %w", err)
+	}
+	defer admin.Close()
+	s.admin = admin
+	if err := s.check(sctx); err != nil {
+		return err
+	}
+	c := &committer{session: s}
+	// Before the consumer exists: this ends what a killed predecessor left
+	// open, and without it the first offset fetch would wait for that.
+	if err := c.freshProducer(sctx); err != nil {
+		return s.fencedBy(fmt.Errorf("transactional id %s: %w", s.transactionalID(), err))
+	}
+	defer c.close()
+	if !stopStart() {
+		return ctx.Err()
+	}
+	s.consumer, err = kgo.NewClient(s.consumerOptions()...)
+	if err != nil {
+		return fatalf("kafka client: %w", err)
+	}
+	r.current.Store(s)
+	defer r.current.CompareAndSwap(s, nil)
+
+	var loops sync.WaitGroup
+	pollCtx, stopPoll := context.WithCancel(sctx)
+	defer stopPoll()
+	loops.Go(func() { s.pollLoop(pollCtx) })
+	loops.Go(func() { s.timerLoop(pollCtx) })
+	loops.Go(func() { c.loop(sctx) })
+
+	select {
+	case <-ctx.Done():
+		stopPoll()
+		s.drain(nil)
+		cancel(context.Canceled)
+	case <-sctx.Done():
+	}
+	s.tracker.forget(nil)
+	loops.Wait()
+	s.consumer.CloseAllowingRebalance()
+	s.tracker.forget(nil) // what was assigned meanwhile
+	s.work.Wait()
+	if err := context.Cause(sctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// fail ends the session with an error.
+func (s *session) fail(err error) { s.cancel(s.fencedBy(err)) }
+
+func (s *session) joined() bool {
+	member, _ := s.consumer.GroupMetadata()
+	return member != ""
+}
+
+// signal wakes the owner of a channel of capacity 1.
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+func (s *session) transactionalID() string {
+	return TransactionalID(s.cfg.TopicPrefix, s.cfg.Group, s.stage.Name, s.instance)
+}
+
+// options are those of every client: the user's, and those which keep retries
+// short. With the default metadata age a retriable produce error parks its
+// partition for seconds.
+func (s *session) options(opts ...kgo.Opt) []kgo.Opt {
+	own := []kgo.Opt{
+		kgo.ClientID("bankimport-" + s.stage.Name),
+		kgo.MetadataMinAge(10 * time.Millisecond),
+		kgo.ConcurrentTransactionsBackoff(2 * time.Millisecond),
+		kgo.RetryBackoffFn(retryBackoff),
+		kgo.AlwaysRetryEOF(),
+	}
+	return append(append(own, s.cfg.KafkaOpts...), opts...)
+}
+
+func retryBackoff(try int) time.Duration {
+	return min(5*time.Millisecond<<min(try, 10), 500*time.Millisecond)
+}
+
+// check compares the cluster with what the engine needs.
+func (s *session) check(ctx context.Context) error {
+	adm := kadm.NewClient(s.admin)
+	req := kmsg.NewPtrApiVersionsRequest()
+	req.ClientSoftwareName, req.ClientSoftwareVersion = "bankimport", "1"
+	resp, err := req.RequestWith(ctx, s.admin)
+	if err != nil {
+		return fmt.Errorf("ask the brokers what they can do: %w", err)
+	}
+	var txn int16
+	for _, f := range resp.FinalizedFeatures {
+		if f.Name == "transaction.version" {
+			txn = f.MaxVersionLevel
+		}
+	}
+	if txn < 2 {
+		return fatalf("the cluster has finalized transaction.version %d, at least 2 is needed: upgrade to Kafka 4.0 or later and run kafka-features.sh upgrade --feature transaction.version=2", txn)
+	}
+	names := []string{s.topic, s.state}
+	for _, o := range s.outputs {
+		names = append(names, o)
+	}
+	topics, err := adm.ListTopics(ctx, names...)
+	if err != nil {
+		return fmt.Errorf("ask for the topics: %w", err)
+	}
+	var missing []error
+	for _, n := range names {
+		switch t := topics[n]; {
+		case errors.Is(t.Err, kerr.UnknownTopicOrPartition):
+			missing = append(missing, fmt.Errorf("topic %s does not exist: create the topics first (bankimport topics apply)", n))
+		case errors.Is(t.Err, kerr.TopicAuthorizationFailed):
+			missing = append(missing, fmt.Errorf("topic %s: the Kafka user may not describe it: grant it the stage's ACLs", n))
+		case t.Err != nil:
+			return fmt.Errorf("topic %s: %w", n, t.Err)
+		}
+	}
+	if len(missing) > 0 {
+		return &fatalError{errors.Join(missing...)}
+	}
+	in, st := topics[s.topic], topics[s.state]
+	if len(in.Partitions) != len(st.Partitions) {
+		return fatalf("topic %s has %d partitions and %s has %d, they must be equal: the state of a key lives in its input partition; see the README on changing partition counts", s.topic, len(in.Partitions), s.state, len(st.Partitions))
+	}
+	s.topicID = in.ID
+	return nil
+}
+
+// drain lets the partitions (nil: all) come to rest: nothing new starts, what
+// runs may finish and be committed. It gives up after the drain timeout; at two
+// thirds of it, handlers are told to stop.
+func (s *session) drain(ids []int32) {
+	if s.tracker.drain(ids) == 0 {
+		return
+	}
+	poll := time.NewTicker(2 * time.Millisecond)
+	defer poll.Stop()
+	cut := time.NewTimer(s.cfg.DrainTimeout * 2 / 3)
+	defer cut.Stop()
+	end := time.NewTimer(s.cfg.DrainTimeout)
+	defer end.Stop()
+	for {
+		select {
+		case <-poll.C:
+			if s.tracker.drain(ids) == 0 {
+				return
+			}
+		case <-cut.C:
+			s.tracker.interrupt(ids)
+		case <-end.C:
+			s.log.Warn("work in flight did not end in time and will be repeated", "timeout", s.cfg.DrainTimeout)
+			return
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package pipeline
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+)
+
+// keyState is what the engine remembers of a key. A value never changes once
+// it is reachable from the tracker; a commit replaces it.
+type keyState struct {
+	value       []byte    // nil: none
+	wake        time.Time // zero: no timer
+	changed     time.Time // last change
+	cause       string    // event id of the key's last record
+	traceparent string
+}
+
+// empty says that there is nothing to remember.
+func (s keyState) empty() bool { return s.value == nil && s.wake.IsZero() }
+
+const stateVersion = 1
+
+// encode renders s for the state topic: version, wake and change in
+// milliseconds since 1970 (0: none), event id and traceparent with their
+// lengths, a byte that says whether there is a value, the value.
+func (s keyState) encode() []byte {
+	b := make([]byte, 0, 32+len(s.cause)+len(s.traceparent)+len(s.value))
+	b = append(b, stateVersion)
+	var wake int64
+	if !s.wake.IsZero() {
+		wake = max(s.wake.UnixMilli(), 1)
+	}
+	b = binary.AppendVarint(b, wake)
+	b = binary.AppendVarint(b, s.changed.UnixMilli())
+	b = appendText(b, s.cause)
+	b = appendText(b, s.traceparent)
+	if s.value == nil {
+		return append(b, 0)
+	}
+	return append(append(b, 1), s.value...)
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// decodeState is the reverse of encode. It copies what it keeps.
+func decodeState(b []byte) (keyState, error) {
+	if len(b) == 0 || b[0] != stateVersion {
+		return keyState{}, errors.New("state record: unknown version, written by a newer release or another program")
+	}
+	b = b[1:]
+	damaged := errors.New("state record: damaged")
+	number := func() (n int64, ok bool) {
+		n, l := binary.Varint(b)
+		if l <= 0 {
+			return 0, false
+		}
+		b = b[l:]
+		return n, true
+	}
+	text := func() (s string, ok bool) {
+		n, l := binary.Uvarint(b)
+		if l <= 0 || n > uint64(len(b)-l) {
+			return "", false
+		}
+		s, b = string(b[l:l+int(n)]), b[l+int(n):]
+		return s, true
+	}
+	var s keyState
+	wake, ok1 := number()
+	changed, ok2 := number()
+	if !ok1 || !ok2 {
+		return keyState{}, damaged
+	}
+	cause, ok1 := text()
+	traceparent, ok2 := text()
+	if !ok1 || !ok2 || len(b) == 0 {
+		return keyState{}, damaged
+	}
+	if wake != 0 {
+		s.wake = time.UnixMilli(wake)
+	}
+	s.changed, s.cause, s.traceparent = time.UnixMilli(changed), cause, traceparent
+	switch {
+	case b[0] == 1:
+		s.value = append([]byte{}, b[1:]...)
+	case b[0] != 0 || len(b) > 1:
+		return keyState{}, damaged
+	}
+	return s, nil
+}
+
+// next is the state after result r of a trigger, and whether it must be written.
+func (s keyState) next(r Result, timer bool, cause, traceparent string, now time.Time) (keyState, bool) {
+	value, newValue := r.State.Value()
+	wake, newWake := r.Wake.Value()
+	if timer && !newWake {
+		wake, newWake = time.Time{}, true // a timer that fired is gone
+	}
+	if !newValue && !newWake {
+		return s, false
+	}
+	n := s
+	if newValue {
+		n.value = value
+	}
+	if newWake {
+		n.wake = wake
+	}
+	n.changed, n.cause, n.traceparent = now, cause, traceparent
+	return n, true
+}

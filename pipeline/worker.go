@@ -1,0 +1,222 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+)
+
+const (
+	// maxEvent is the largest event or state that is tried: what a broker
+	// takes by default, less the framing of a batch.
+	maxEvent = 1_000_000
+	// maxResult bounds what one trigger may publish, so that a transaction
+	// ends in time.
+	maxResult = 32 << 20
+
+	retryFirst       = 200 * time.Millisecond
+	retryMost        = 30 * time.Second
+	unavailableAfter = 5 * time.Second
+)
+
+// start runs jobs, each in a goroutine of its own.
+func (s *session) start(jobs []*job) {
+	for _, j := range jobs {
+		s.work.Go(func() {
+			if s.tracker.finish(j, s.handle(j)) {
+				signal(s.finished)
+			}
+		})
+	}
+}
+
+// handle tries a trigger until there is something to commit: a result, or the
+// dead letter of a trigger that was given up. It returns nil if it was interrupted.
+func (s *session) handle(j *job) *outcome {
+	ctx := j.part.ctx
+	state := s.tracker.state(j)
+	a := attempts{}
+	var spent time.Duration // of the retry budget
+	for {
+		t := j.trigger(state)
+		if a.first.IsZero() {
+			a.first = t.Now
+		}
+		a.last = t.Now
+		a.count++
+		result, err := s.try(ctx, t, state.seenBy(j))
+		took := time.Since(t.Now)
+		if ctx.Err() != nil {
+			s.cfg.Metrics.trigger(s.stage.Name, triggerInterrupted, took)
+			return nil
+		}
+		if err == nil {
+			if err = s.valid(result, t.Now); err == nil {
+				s.cfg.Metrics.trigger(s.stage.Name, triggerDone, took)
+				return &outcome{result: result, size: resultSize(result)}
+			}
+			return s.giveUp(j, state, classInvalidResult, err, a, took)
+		}
+		if after, ok := RetryAfter(err); ok {
+			a.count--
+			if after <= 0 {
+				after = unavailableAfter
+			}
+			s.cfg.Metrics.trigger(s.stage.Name, triggerUnavailable, took)
+			s.logTrigger(j, slog.LevelWarn, "unavailable, will be tried again", a, "in", after, "err", oneLine(err.Error()))
+			if !sleep(ctx, after) {
+				return nil
+			}
+			continue
+		}
+		if class, ok := Class(err); ok {
+			if !s.declared(class) {
+				err, class = fmt.Errorf("class %s is not declared by the stage: %w", class, err), classUndeclared
+			}
+			return s.giveUp(j, state, class, err, a, took)
+		}
+		wait := min(retryFirst<<min(a.count-1, 10), retryMost)
+		wait = wait/2 + rand.N(wait/2+1)
+		if spent += took + wait; spent > s.cfg.RetryBudget {
+			class := classRetriesExhausted
+			if _, ok := errors.AsType[*panicError](err); ok {
+				class = classPanicked
+			}
+			return s.giveUp(j, state, class, err, a, took)
+		}
+		s.cfg.Metrics.trigger(s.stage.Name, triggerRetried, took)
+		s.logTrigger(j, slog.LevelWarn, "failed, will be retried", a, "in", wait, "err", oneLine(err.Error()))
+		if !sleep(ctx, wait) {
+			return nil
+		}
+	}
+}
+
+func (s *session) logTrigger(j *job, level slog.Level, msg string, a attempts, args ...any) {
+	args = append(args, "topic", s.topic, "partition", j.part.id, "attempt", a.count)
+	if j.in != nil {
+		args = append(args, "offset", j.in.rec.Offset)
+	}
+	s.log.Log(context.Background(), level, msg, args...)
+}
+
+// trigger is what the handler gets to see of a job.
+func (j *job) trigger(state keyState) Trigger {
+	t := Trigger{Key: j.key, Due: j.due, Now: time.Now(), CauseID: state.cause, Traceparent: state.traceparent}
+	if j.in != nil {
+		r := j.in.rec
+		t.Event, t.Redrive, t.CauseID, t.Traceparent = r, r.redrives(), r.causeID(), r.Header(headerTraceparent)
+	}
+	return t
+}
+
+func (s keyState) seenBy(j *job) State {
+	if j.in == nil {
+		return State{Value: s.value}
+	}
+	return State{Value: s.value, Wake: s.wake}
+}
+
+// A panicError is a handler's panic, turned into the failure of its trigger.
+// The panic's value may hold anything, so it is not repeated.
+type panicError struct{ at string }
+
+func (e *panicError) Error() string { return "handler panicked: " + e.at }
+
+func (s *session) try(ctx context.Context, t Trigger, state State) (result Result, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicError{at: fmt.Sprintf("%T", v)}
+			s.log.Error("handler panicked", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+		}
+	}()
+	return s.stage.Handler.Handle(ctx, t, state)
+}
+
+// giveUp makes the outcome of a trigger that will not be tried again: its dead
+// letter and what the stage says to publish beside it.
+func (s *session) giveUp(j *job, state keyState, class string, cause error, a attempts, took time.Duration) *outcome {
+	s.cfg.Metrics.trigger(s.stage.Name, triggerGaveUp, took)
+	s.logTrigger(j, slog.LevelError, "gave up, a dead letter is written", a, "class", class, "err", oneLine(cause.Error()))
+	dead := deadLetter(s.stage.Name, s.topic, j, class, cause, a)
+	dead.Topic = s.cfg.DeadLetterTopic
+	t := j.trigger(state)
+	result, err := s.gaveUp(t, state.seenBy(j), cause)
+	if err == nil {
+		err = s.valid(result, t.Now)
+	}
+	if err != nil {
+		s.log.Error("what the stage wants published beside a dead letter is left out", "err", oneLine(err.Error()))
+		result = Result{}
+	}
+	return &outcome{result: result, dead: &dead, class: class, size: resultSize(result) + dead.size()}
+}
+
+func (s *session) gaveUp(t Trigger, state State, cause error) (result Result, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("GaveUp panicked: %T", v)
+		}
+	}()
+	return s.stage.Handler.GaveUp(t, state, cause), nil
+}
+
+// refused turns a job whose records Kafka does not take into a dead letter. A
+// second time the dead letter goes alone, a third time without its value.
+func (s *session) refused(j *job, cause error) *outcome {
+	switch out := j.out; {
+	case out.dead == nil:
+		now := time.Now()
+		return s.giveUp(j, s.tracker.state(j), classInvalidResult, fmt.Errorf("kafka refused the result: %w", cause), attempts{1, now, now}, 0)
+	case len(out.result.Events) > 0 || out.result.State.set:
+		return &outcome{dead: out.dead, class: out.class, size: out.dead.size()}
+	default:
+		dead := withoutValue(*out.dead)
+		dead.Topic = s.cfg.DeadLetterTopic
+		return &outcome{dead: &dead, class: out.class, size: dead.size()}
+	}
+}
+
+func (s *session) declared(class string) bool {
+	for _, c := range s.stage.Classes {
+		if c == class {
+			return true
+		}
+	}
+	return false
+}
+
+// valid says whether the engine and Kafka can take a result.
+func (s *session) valid(r Result, now time.Time) error {
+	for _, e := range r.Events {
+		if _, ok := s.outputs[e.Topic]; !ok {
+			return fmt.Errorf("event for topic %q, which is not an output of the stage", e.Topic)
+		}
+		if n := e.size(); n > maxEvent {
+			return fmt.Errorf("event of %d bytes for topic %s, at most %d are possible", n, e.Topic, maxEvent)
+		}
+	}
+	if n := resultSize(r); n > maxResult {
+		return fmt.Errorf("result of %d bytes, at most %d are possible", n, maxResult)
+	}
+	if v, _ := r.State.Value(); len(v) > maxEvent {
+		return fmt.Errorf("state of %d bytes, at most %d are possible", len(v), maxEvent)
+	}
+	if at, _ := r.Wake.Value(); at.After(now.Add(s.cfg.StateRetention)) {
+		return fmt.Errorf("wake in %s, beyond the state retention of %s", at.Sub(now).Round(time.Second), s.cfg.StateRetention)
+	}
+	return nil
+}
+
+func resultSize(r Result) int64 {
+	var n int64
+	for _, e := range r.Events {
+		n += e.size()
+	}
+	v, _ := r.State.Value()
+	return n + int64(len(v))
+}
