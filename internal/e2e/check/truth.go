@@ -1,0 +1,108 @@
+package check
+
+// Truth is what happened outside of Kafka.
+type Truth struct {
+	// Requests are the imports that were asked for, by import id.
+	Requests map[string]Request
+	// Forms are the web forms that the provider made, by id.
+	Forms map[string]Form
+	// Connections are the bank connections that the provider made, by id.
+	Connections map[int64]Connection
+	// Orphans is how many forms may exist beside those of the imports: one for
+	// each creation whose answer a killed process never got.
+	Orphans int
+	// DeadLetters is how many records had to be given up, by class.
+	DeadLetters map[string]int
+}
+
+// Request is an import that was asked for.
+type Request struct {
+	UserID string
+	// ProviderUser is the provider's id of that user.
+	ProviderUser string
+	// Refused is the reason with which the import must fail without a form;
+	// empty for a good request.
+	Refused string
+}
+
+// Form is a web form as it ended.
+type Form struct {
+	ProviderUser string
+	Status       string // the provider's word
+	ErrorCode    string
+	ConnectionID int64 // 0: the form made none
+}
+
+// Connection is a bank connection with everything that its bank delivered.
+type Connection struct {
+	Accounts []Account
+}
+
+// Account is one account of a connection.
+type Account struct {
+	ID     int64
+	Loaded bool
+	Rows   []Row
+}
+
+// Row is one transaction.
+type Row struct {
+	ID     int64
+	Amount string // as the provider writes it
+}
+
+// outcome is how an import must end.
+type outcome struct {
+	reason string // of the failure; empty: it completes
+	// of an import that completes:
+	connectionID int64
+	accounts     []Account
+}
+
+// outcomeOf says how an import with this form must end.
+func (t Truth) outcomeOf(f Form) outcome {
+	if f.ErrorCode == "ENTITY_EXISTS" {
+		return outcome{reason: "already_connected"}
+	}
+	if f.ConnectionID == 0 {
+		return outcome{reason: reasonWithoutConnection(f)}
+	}
+	o := outcome{connectionID: f.ConnectionID, accounts: t.Connections[f.ConnectionID].Accounts}
+	if len(o.accounts) == 0 {
+		return outcome{reason: "no_matching_accounts"}
+	}
+	for _, a := range o.accounts {
+		if a.Loaded {
+			return o
+		}
+	}
+	return outcome{reason: "all_accounts_failed"}
+}
+
+func reasonWithoutConnection(f Form) string {
+	switch f.ErrorCode {
+	case "":
+	case "BANK_SERVER_REJECTION":
+		return "bank_rejected"
+	case "INTERRUPTED":
+		return "interrupted"
+	case "NO_ACCOUNTS_FOR_TYPE_LIST":
+		return "no_matching_accounts"
+	case "UNDETERMINED_BANK", "BANK_NOT_UNIQUE":
+		return "invalid_request"
+	case "BANK_NOT_SUPPORTED", "UNSUPPORTED_FEATURE":
+		return "bank_unsupported"
+	case "MANDATOR_MISCONFIGURATION", "INVALID_REDIRECT_URL":
+		return "provider_misconfigured"
+	default:
+		return "provider_error"
+	}
+	switch f.Status {
+	case "ABORTED":
+		return "user_aborted"
+	case "EXPIRED", "CANCELLED": // only our own deadline cancels in these tests
+		return "form_expired"
+	default:
+		return "provider_error"
+	}
+}
