@@ -116,6 +116,23 @@ func TestProperties_AddAndReplace(t *testing.T) {
 	}
 }
 
+// The version stands in three places that cannot read each other.
+func TestVersion_IsTheSameEverywhere(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"pom.xml":        "<version>" + Version + "</version>",
+		"../../Makefile": "KAFKA_VERSION := " + Version + "\n",
+	} {
+		got, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(got), want) {
+			t.Errorf("%s: want it to contain %q", name, want)
+		}
+	}
+}
+
 func writeFile(t *testing.T, name string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {

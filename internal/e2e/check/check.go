@@ -29,15 +29,16 @@ type Figures struct {
 }
 
 func (f Figures) String() string {
-	s := fmt.Sprintf("%d requests, %d forms, %d completed", f.Requests, f.Forms, f.Completed)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d requests, %d forms, %d completed", f.Requests, f.Forms, f.Completed)
 	for _, reason := range slices.Sorted(maps.Keys(f.Failed)) {
-		s += fmt.Sprintf(", %d %s", f.Failed[reason], reason)
+		fmt.Fprintf(&b, ", %d %s", f.Failed[reason], reason)
 	}
-	s += fmt.Sprintf(", %d accounts, %d rows, %d statuses, %d hints", f.Accounts, f.Rows, f.Statuses, f.Hints)
+	fmt.Fprintf(&b, ", %d accounts, %d rows, %d statuses, %d hints", f.Accounts, f.Rows, f.Statuses, f.Hints)
 	for _, class := range slices.Sorted(maps.Keys(f.DeadLetters)) {
-		s += fmt.Sprintf(", %d dead letters %s", f.DeadLetters[class], class)
+		fmt.Fprintf(&b, ", %d dead letters %s", f.DeadLetters[class], class)
 	}
-	return s
+	return b.String()
 }
 
 // Check compares what is on the topics with what is true. It reads complete

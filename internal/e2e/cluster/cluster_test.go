@@ -24,7 +24,7 @@ func TestJudge_ReadsWhatIsCommitted(t *testing.T) {
 	defer cancel()
 	c := cluster.ForTest(t)
 	const prefix = "judged."
-	createTopics(ctx, t, c, map[string]*string{"max.message.bytes": kadm.StringPtr("2097152")}, prefix+"facts", prefix+"empty")
+	createTopics(ctx, t, c, map[string]*string{"max.message.bytes": new("2097152")}, prefix+"facts", prefix+"empty")
 	log := c.Judge(t, prefix, "facts", "empty")
 
 	garbage := make([]byte, 1_000_000)

@@ -1,0 +1,84 @@
+# What a developer runs. "make" alone lists the targets.
+
+GO     ?= go
+GOTOOL := $(GO) tool -modfile=internal/tools/go.mod
+GOFMT  := $(shell $(GO) env GOROOT)/bin/gofmt
+
+# The race detector needs a C compiler; go env knows whether there is one.
+RACE ?= $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
+
+# The broker of test-real: its version (as in internal/realkafka/pom.xml) and
+# the directory that holds its jars in libs. An unpacked Apache Kafka fits too.
+KAFKA_VERSION := 4.4.0
+KAFKA_HOME    := $(or $(BANKIMPORT_TEST_KAFKA_HOME),$(CURDIR)/.cache/kafka)
+KAFKA_JAR     := $(KAFKA_HOME)/libs/kafka_2.13-$(KAFKA_VERSION).jar
+
+# Tests that only make sense on a real broker have this build tag. Whatever
+# reads the code without running it sees them too.
+TAGS := -tags=realkafka
+
+IMAGE   ?= bankimport
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: dev
+dev: ## run everything in one process, with an embedded Kafka and a simulated provider
+	$(GO) run ./cmd/bankimport dev
+
+.PHONY: test
+test: ## run the tests; needs only Go
+	$(GO) test $(RACE) -timeout=15m ./...
+
+.PHONY: test-real
+test-real: kafka-jars ## run the end-to-end tests on a real Kafka (needs Java, Maven, kcat)
+	BANKIMPORT_TEST_KAFKA=real BANKIMPORT_TEST_KAFKA_HOME=$(KAFKA_HOME) \
+		$(GO) test $(TAGS) -v -count=1 -p=1 -timeout=15m ./internal/realkafka/... ./internal/e2e/...
+
+.PHONY: kafka-jars
+kafka-jars: ## fetch the real broker's jars with Maven, where they are missing
+	@test -e "$(KAFKA_JAR)" || { \
+		command -v mvn >/dev/null || { echo 'no mvn in PATH: install Maven (Debian: apt-get install maven)' >&2; exit 1; }; \
+		mvn -q -B -f internal/realkafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$(KAFKA_HOME)/fetched" && \
+		rm -rf "$(KAFKA_HOME)/libs" && mv "$(KAFKA_HOME)/fetched" "$(KAFKA_HOME)/libs"; }
+
+.PHONY: check
+check: lint generated tidy test ## everything that must hold before a commit: lint, generated files, go.mod, tests
+
+.PHONY: bench
+bench: ## run the benchmarks
+	$(GO) test -run='^$$' -bench=. -benchmem ./...
+
+.PHONY: lint
+lint: ## gofmt, go vet, go fix, staticcheck
+	@unformatted=$$($(GOFMT) -l .); test -z "$$unformatted" || { echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; }
+	$(GO) vet $(TAGS) ./...
+	$(GO) fix $(TAGS) -diff ./...
+	$(GOTOOL) staticcheck $(TAGS) ./...
+
+.PHONY: fmt
+fmt: ## format the code
+	$(GOFMT) -w .
+
+.PHONY: generate
+generate: ## generate code anew
+	$(GO) generate ./...
+
+# Compares by content, so that it also works outside a git checkout and beside
+# changes that are not committed.
+.PHONY: generated
+generated:
+	@sums() { grep -rlE --include='*.go' '^// Code generated .* DO NOT EDIT\.$$' . | LC_ALL=C sort | xargs -r sha256sum; }; \
+		before=$$(sums) && $(GO) generate ./... && after=$$(sums) && \
+		test "$$before" = "$$after" || { echo 'generated files were stale and are new now: look at them and commit them'; exit 1; }
+
+.PHONY: tidy
+tidy:
+	$(GO) mod tidy -diff
+	cd internal/tools && $(GO) mod tidy -diff
+
+.PHONY: image
+image: ## build the container image
+	docker build -f deploy/Dockerfile --build-arg VERSION="$(VERSION)" -t "$(IMAGE):$(VERSION)" -t "$(IMAGE):latest" .
