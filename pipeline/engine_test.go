@@ -24,9 +24,9 @@ type cluster struct {
 	cl *kgo.Client
 }
 
-func newCluster(t *testing.T) *cluster {
+func newCluster(t *testing.T, opts ...kfake.Opt) *cluster {
 	t.Helper()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}))
+	fake, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1))...)
 	if err != nil {
 		t.Fatal(err)
 	}

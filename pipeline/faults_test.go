@@ -20,50 +20,113 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// lossyNet loses the answers to some requests: the broker has acted, but the
-// connection breaks before the client hears of it.
-type lossyNet struct {
-	mu   sync.Mutex
-	lose map[int16]int // by request key: how many answers are still to be lost
+// faultyNet breaks connections in ways that a broker cannot be asked to: it
+// loses the answer to a request that was carried out, it turns such an answer
+// into an error, and it freezes like a stopped process.
+type faultyNet struct {
+	mu     sync.Mutex
+	thaw   *sync.Cond
+	frozen func(kmsg.Key) bool // requests that must wait; nil: none
+	lose   map[kmsg.Key]int // how many answers are still to be lost
+	spoil  int              // how many answers to EndTxn are still to say UNKNOWN_SERVER_ERROR
 }
 
-func (n *lossyNet) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+func newFaultyNet() *faultyNet {
+	n := &faultyNet{lose: map[kmsg.Key]int{}}
+	n.thaw = sync.NewCond(&n.mu)
+	return n
+}
+
+func (n *faultyNet) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	c, err := new(net.Dialer).DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
-	return &lossyConn{Conn: c, net: n}, nil
+	return &faultyConn{Conn: c, net: n}, nil
 }
 
-type lossyConn struct {
+func (n *faultyNet) freeze(which func(kmsg.Key) bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.frozen = which
+	n.thaw.Broadcast()
+}
+
+func (n *faultyNet) arm(keys []kmsg.Key, times int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, k := range keys {
+		n.lose[k] = times
+	}
+}
+
+func (n *faultyNet) waitThawed(k kmsg.Key) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for n.frozen != nil && n.frozen(k) {
+		n.thaw.Wait()
+	}
+}
+
+type faultyConn struct {
 	net.Conn
-	net    *lossyNet
-	mu     sync.Mutex
-	broken bool
+	net *faultyNet
+
+	mu    sync.Mutex
+	lose  bool
+	spoil bool
+	rest  []byte // of an answer that was read whole
 }
 
-func (c *lossyConn) Write(b []byte) (int, error) {
+func (c *faultyConn) Write(b []byte) (int, error) {
 	if len(b) >= 6 {
-		key := int16(binary.BigEndian.Uint16(b[4:]))
+		key := kmsg.Key(binary.BigEndian.Uint16(b[4:]))
+		c.net.waitThawed(key)
 		c.net.mu.Lock()
+		c.mu.Lock()
 		if c.net.lose[key] > 0 {
 			c.net.lose[key]--
-			c.mu.Lock()
-			c.broken = true
-			c.mu.Unlock()
+			c.lose = true
 		}
+		if key == kmsg.EndTxn && c.net.spoil > 0 {
+			c.net.spoil--
+			c.spoil = true
+		}
+		c.mu.Unlock()
 		c.net.mu.Unlock()
 	}
 	return c.Conn.Write(b)
 }
 
-func (c *lossyConn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b) // the answer is there, so the broker has acted
+func (c *faultyConn) Read(b []byte) (int, error) {
+	if len(c.rest) > 0 {
+		n := copy(b, c.rest)
+		c.rest = c.rest[n:]
+		return n, nil
+	}
+	n, err := c.Conn.Read(b) // an answer is there, so the broker has acted
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.broken {
+	switch {
+	case err != nil:
+	case c.lose:
 		c.Conn.Close()
 		return 0, io.ErrUnexpectedEOF
+	case c.spoil:
+		// The answer, whole: length 4, correlation id 4, tags 1, throttle 4, error code.
+		c.spoil = false
+		answer := append([]byte{}, b[:n]...)
+		for len(answer) < 4 || len(answer) < 4+int(binary.BigEndian.Uint32(answer)) {
+			more := make([]byte, 64)
+			m, err := c.Conn.Read(more)
+			if err != nil {
+				return 0, err
+			}
+			answer = append(answer, more[:m]...)
+		}
+		binary.BigEndian.PutUint16(answer[13:], 0xffff)
+		n = copy(b, answer)
+		c.rest = answer[n:]
 	}
 	return n, err
 }
@@ -114,20 +177,16 @@ func TestFaultsOfEveryRequest(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %v x%d", f.name, f.keys, times), func(t *testing.T) {
 				t.Parallel()
 				c := newCluster(t)
-				lossy := &lossyNet{lose: map[int16]int{}}
+				faulty := newFaultyNet()
 				c.run(handler{handle: count}, func(cfg *Config) {
-					cfg.KafkaOpts = append(cfg.KafkaOpts, kgo.Dialer(lossy.dial))
+					cfg.KafkaOpts = append(cfg.KafkaOpts, kgo.Dialer(faulty.dial))
 					cfg.SessionTimeout, cfg.TransactionTimeout = 6*time.Second, 3*time.Second
 				})
 				const keys, rounds = 5, 10
 				for i := range rounds {
 					if i == 3 {
 						if f.err == nil {
-							lossy.mu.Lock()
-							for _, k := range f.keys {
-								lossy.lose[int16(k)] = times
-							}
-							lossy.mu.Unlock()
+							faulty.arm(f.keys, times)
 						} else {
 							c.Fault(kfake.Fault{Keys: f.keys, Err: f.err, Count: times, When: ofStage})
 						}
@@ -140,6 +199,74 @@ func TestFaultsOfEveryRequest(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestCommittedButToldOtherwise answers a commit that took place with an error
+// after which nobody can know: it must be found out, not published again.
+func TestCommittedButToldOtherwise(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	faulty := newFaultyNet()
+	c.run(handler{handle: count}, func(cfg *Config) {
+		cfg.KafkaOpts = append(cfg.KafkaOpts, kgo.Dialer(faulty.dial))
+	})
+	for i := range 8 {
+		faulty.mu.Lock()
+		faulty.spoil = i % 3
+		faulty.mu.Unlock()
+		faulty.arm([]kmsg.Key{kmsg.InitProducerID, kmsg.OffsetFetch}, i%2)
+		for k := range 5 {
+			c.publish(strconv.Itoa(k), "x")
+		}
+		c.checkCounts(5 * (i + 1))
+	}
+}
+
+// TestZombie freezes a member until another has taken its partitions and done
+// its work; what it wanted to commit must be refused when it wakes.
+func TestZombie(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, kfake.GroupMinSessionTimeout(time.Second))
+	short := func(cfg *Config) {
+		cfg.SessionTimeout, cfg.TransactionTimeout, cfg.DrainTimeout = 2*time.Second, time.Second, time.Second
+	}
+	faulty := newFaultyNet()
+	entered, proceed := make(chan struct{}, 10), make(chan struct{})
+	stopZombie := c.run(handler{handle: func(ctx context.Context, tr Trigger, s State) (Result, error) {
+		if string(tr.Event.Value) == "first" {
+			entered <- struct{}{}
+			<-proceed
+		}
+		return count(ctx, tr, s)
+	}}, short, func(cfg *Config) { cfg.KafkaOpts = append(cfg.KafkaOpts, kgo.Dialer(faulty.dial)) })
+	for k := range 3 {
+		c.publish(strconv.Itoa(k), "first")
+	}
+	for range 3 {
+		<-entered
+	}
+	faulty.freeze(func(kmsg.Key) bool { return true })
+	close(proceed) // its results are ready and wait for the network
+	c.run(handler{handle: count}, short)
+	c.checkCounts(3) // by the successor
+	// Its commit wakes before its membership does: it does not know yet.
+	offered := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Observe: true, Count: -1})
+	faulty.freeze(func(k kmsg.Key) bool {
+		return !slices.Contains([]kmsg.Key{kmsg.ApiVersions, kmsg.Metadata, kmsg.FindCoordinator, kmsg.InitProducerID, kmsg.TxnOffsetCommit, kmsg.Produce, kmsg.EndTxn}, k)
+	})
+	if err := offered.Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	c.checkCounts(3)
+	faulty.freeze(nil)
+	for k := range 3 {
+		c.publish(strconv.Itoa(k), "second")
+	}
+	c.checkCounts(6)
+	if err := stopZombie(); err != nil {
+		t.Error(err)
+	}
+	c.checkCounts(6)
 }
 
 // ofStage keeps faults away from the test's own producer.
