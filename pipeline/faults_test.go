@@ -27,8 +27,8 @@ type faultyNet struct {
 	mu     sync.Mutex
 	thaw   *sync.Cond
 	frozen func(kmsg.Key) bool // requests that must wait; nil: none
-	lose   map[kmsg.Key]int // how many answers are still to be lost
-	spoil  int              // how many answers to EndTxn are still to say UNKNOWN_SERVER_ERROR
+	lose   map[kmsg.Key]int    // how many answers are still to be lost
+	spoil  int                 // how many answers to EndTxn are still to say UNKNOWN_SERVER_ERROR
 }
 
 func newFaultyNet() *faultyNet {

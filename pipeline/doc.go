@@ -1,0 +1,83 @@
+// Package pipeline runs keyed functions with state and a timer, exactly once,
+// thousands of slow calls at a time, on plain Kafka.
+//
+// A [Stage] has one input topic. Its [Handler] is a function from a [Trigger]
+// (a record, or the timer of a key) and the [State] of that key to a [Result]:
+// events to publish, new state, next wake. A [Runner] reads the topic, calls
+// the handler, and commits each result in one Kafka transaction with the
+// offset that it answers. The package knows Kafka and nothing else: banks,
+// providers and HTTP live in the stages.
+//
+// # What it promises
+//
+//   - Under read_committed the outputs of every input appear exactly once, or
+//     its dead letter does.
+//   - Outputs of one key appear in the order of its input, also across
+//     failures; other keys never wait for it.
+//   - A record whose result was committed is never handled again, whatever
+//     crashes. State, timer, outputs and offset change together or not at all.
+//   - After a crash at most the calls in flight and one uncommitted batch are
+//     repeated, with the same event id.
+//   - No transaction is open while a handler runs, so no reader is held up
+//     longer than the transaction timeout (10 s).
+//
+// # What it does not promise
+//
+// Exactly once is from Kafka to Kafka. What a handler does elsewhere happens at
+// least once: it is repeated after a crash between the call and its commit, so
+// calls must be safe to repeat. Readers that do not read with
+// isolation.level=read_committed see aborted records.
+//
+// Not yet: the bound on memory covers keys, values and headers of admitted
+// records, not results, state and the clients' buffers. The state of all held
+// partitions must fit in memory. A key's next trigger waits for the commit of
+// the one before it, so one key makes at most some tens of steps a second.
+// While a handler says [Unavailable], each of its triggers waits on its own.
+// There is no tool to redrive dead letters; a record that comes back with the
+// header dead_letter_redrives is told to the handler.
+//
+// # The life of one record
+//
+//	            poll                    lane of its key             handler
+//	input ──▶ admitted ──▶ waits for the key's older triggers ──▶ runs, is retried
+//	             ▲                        ▲                          │
+//	             │                        │ timers join here         ▼ result or dead letter
+//	         as long as                   │                       finished
+//	        there is room                 │                          │
+//	                                      │                          ▼ one transaction:
+//	                                      │        1 offset and completion map (fenced by the group's generation)
+//	                                      │        2 outputs, dead letters, state
+//	                                      │        3 end
+//	                                      │                          │
+//	                                      └── the key's next trigger ┴─▶ committed
+//
+// Records finish in any order. The committed offset is the lowest unfinished
+// one; what is finished above it is written into the metadata of the commit
+// (the completion map), so that it is skipped after a restart. Admission stops
+// before the map could outgrow the metadata.
+//
+// # When something goes wrong
+//
+// A handler's plain error, and a panic, are retried in place with growing
+// pauses until the retry budget is spent; [Permanent] gives up at once;
+// [Unavailable] waits without counting. Giving up writes a dead letter and what
+// [Handler].GaveUp returns in one transaction with the offset.
+//
+// A commit that fails is repeated. A commit whose answer is lost is looked up:
+// a new producer ends the old one's transaction, then the group's offsets say
+// whether it was committed; this is asked until there is an answer, and nothing
+// else is committed meanwhile. Anything else that goes wrong with Kafka ends
+// the stage's clients and starts them again from what is committed.
+//
+// # Topics
+//
+// For a stage "webform" with the default group: consumer group
+// "bankimport.webform", transactional id "bankimport.webform.<instance>", and
+// the compacted topic "bankimport.webform.state" with as many partitions as the
+// input. State goes to the partition number of its input record, never by
+// hash, so upstream may partition as it likes. All names get Config.TopicPrefix
+// in front.
+//
+// Needed: Kafka 4.0 or later with transaction.version 2 or later, all topics of
+// a stage on one cluster.
+package pipeline
