@@ -160,15 +160,17 @@ func (t *tracker) admit(recs []*input, now time.Time) (start []*job, pause []int
 // fits says whether one more record keeps the partition within its share and
 // its completion map within the metadata, whatever finishes first.
 func (t *tracker) fits(p *partition, offset int64) bool {
-	n, base := len(p.pending), offset
-	if n > 0 {
-		base = p.pending[0].offset
-	}
 	share := t.limits.records
 	if len(t.parts) > 1 {
 		share -= share / 4 // one stuck partition must not stop the others
 	}
-	return n < share && mapBound(n+1, offset+1-base) <= mapLimit
+	if p.records >= share {
+		return false
+	}
+	if offset < p.end || len(p.pending) == 0 {
+		return true // the map has it already, or is empty
+	}
+	return mapBound(len(p.pending)+1, offset+1-p.pending[0].offset) <= mapLimit
 }
 
 func (t *tracker) admitOne(start []*job, p *partition, in *input, now time.Time) []*job {

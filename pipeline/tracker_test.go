@@ -18,12 +18,13 @@ type model struct {
 	t     *rapid.T
 	tr    *tracker
 	now   time.Time
-	log   []string       // the partition's records: the key of each offset, "" for a marker
-	pos   int            // next offset the poll brings
-	held  bool           // the partition is ours
-	com   completion     // what the group has
-	state map[string]int // committed state: how many triggers of the key are committed
-	done  map[int64]bool // committed offsets
+	log   []string             // the partition's records: the key of each offset, "" for a marker
+	pos   int                  // next offset the poll brings
+	held  bool                 // the partition is ours
+	com   completion           // what the group has
+	state map[string]int       // committed state: how many triggers of the key are committed
+	wake  map[string]time.Time // committed timers
+	done  map[int64]bool       // committed offsets
 
 	running []*job
 	batch   *batch
@@ -41,6 +42,9 @@ func (m *model) dispatched(start []*job) {
 					m.t.Fatalf("offset %d of key %s is handled before offset %d is committed", off, j.key, o)
 				}
 			}
+		}
+		if j.in == nil && !m.wake[j.key].Equal(j.due) {
+			m.t.Fatalf("the timer of key %s fired for %v, committed is %v", j.key, j.due, m.wake[j.key])
 		}
 		for _, r := range m.running {
 			if r.key == j.key && r.part == j.part {
@@ -79,7 +83,7 @@ func (m *model) assign() {
 	p := m.tr.assign(m.t.Context(), 0, back.done)
 	keys := map[string]keyState{}
 	for k, n := range m.state {
-		keys[k] = keyState{value: []byte(stateText(n)), wake: m.now.Add(time.Duration(n%3) * time.Second), changed: m.now}
+		keys[k] = keyState{value: []byte(stateText(n)), wake: m.wake[k], changed: m.now}
 	}
 	start, _ := m.tr.restored(p, keys, m.now)
 	m.dispatched(start)
@@ -143,8 +147,9 @@ func (m *model) land() {
 		}
 	}
 	m.com = pb.done
-	for _, j := range pb.jobs {
+	for i, j := range pb.jobs {
 		m.state[j.key]++
+		m.wake[j.key] = pb.next[i].wake
 		if j.in != nil {
 			m.done[j.in.rec.Offset] = true
 		}
@@ -196,7 +201,7 @@ func TestTrackerAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{
 			t: t, tr: newTracker(limits{records: 12, timers: 3, bytes: 1000}), now: time.UnixMilli(1_000_000),
-			state: map[string]int{}, done: map[int64]bool{},
+			state: map[string]int{}, wake: map[string]time.Time{}, done: map[int64]bool{},
 		}
 		steps := map[string]func(*rapid.T){}
 		for name, f := range map[string]func(){
