@@ -1,42 +1,83 @@
 package finapi
 
 import (
-	"context"
-	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
 )
 
 // Client calls the provider. It is safe for concurrent use. There should be one
 // per process, because limiter, breaker and tokens are its own.
-type Client struct{}
-
-var errUnderConstruction = errors.New("finapi: under construction")
-
-func New(Config) (*Client, error) { return &Client{}, nil }
-
-func (c *Client) User(upstreamUserID string) User { return User{} }
-
-func (c *Client) EnsureUser(ctx context.Context, user User) error { return errUnderConstruction }
-
-func (c *Client) CreateForm(ctx context.Context, user User, request FormRequest) (Form, error) {
-	return Form{}, errUnderConstruction
+//
+// Every call blocks until it has an answer, until its request timeout or until
+// its context ends; before that it may wait for the limiter.
+type Client struct {
+	access, webForm *url.URL
+	formHosts       []string
+	redirectURL     string
+	timeout         time.Duration
+	credentials     *credentials
+	http            *http.Client
+	gate            *gate
+	tokens          *tokens
+	metrics         *metrics
+	log             *slog.Logger
 }
 
-func (c *Client) Form(ctx context.Context, user User, id string) (Form, error) {
-	return Form{}, errUnderConstruction
+// credentials stand behind a pointer so that no way of printing a Client shows
+// them.
+type credentials struct {
+	clientID     string
+	clientSecret Secret
+	userKey      Secret
 }
 
-func (c *Client) CancelForm(ctx context.Context, user User, id string) (Form, error) {
-	return Form{}, errUnderConstruction
+// New returns a client. It makes no call. It fails on an invalid configuration
+// and when its metrics are registered already.
+func New(config Config) (*Client, error) {
+	if err := config.Validate(); err != nil {
+		return nil, fmt.Errorf("provider client: %w", err)
+	}
+	config = config.withDefaults()
+	access, err := parseBase(config.AccessURL)
+	if err != nil {
+		return nil, err
+	}
+	webForm, err := parseBase(config.WebFormURL)
+	if err != nil {
+		return nil, err
+	}
+	gate := newGate(config.MaxConcurrent, config.Logger)
+	metrics, err := newMetrics(config.Metrics, gate)
+	if err != nil {
+		return nil, fmt.Errorf("provider client: %w", err)
+	}
+	transport := config.Transport
+	if transport == nil {
+		transport = newTransport(config.MaxConcurrent)
+	}
+	c := &Client{
+		access:      access,
+		webForm:     webForm,
+		formHosts:   append([]string{webForm.Host}, config.FormHosts...),
+		redirectURL: config.RedirectURL,
+		timeout:     config.RequestTimeout,
+		credentials: &credentials{config.ClientID, config.ClientSecret, config.UserKey},
+		http: &http.Client{
+			Transport: transport,
+			// A redirect would take the token to a host nobody configured.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		gate:    gate,
+		metrics: metrics,
+		log:     config.Logger,
+	}
+	c.tokens = newTokens(config.MaxUsers, c.login, metrics, config.Logger)
+	return c, nil
 }
 
-func (c *Client) Connection(ctx context.Context, user User, id int64) (Connection, error) {
-	return Connection{}, errUnderConstruction
-}
-
-func (c *Client) Accounts(ctx context.Context, user User, connectionID int64) ([]Account, error) {
-	return nil, errUnderConstruction
-}
-
-func (c *Client) Transactions(ctx context.Context, user User, accountID int64, page int) (TransactionPage, error) {
-	return TransactionPage{}, errUnderConstruction
-}
+// Close closes idle connections. Calls that still run are not interrupted:
+// cancel their contexts for that.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
