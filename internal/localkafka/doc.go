@@ -2,7 +2,7 @@
 // that keeps everything in memory, for development and tests.
 //
 // It is no Kafka to run anything on. There is no disk, no replication and no
-// login; it never compacts and never deletes old records, so memory grows with
+// login; old records are cleaned up once an hour at most, so memory grows with
 // what is published; and all is gone when the process ends. Real deployments
 // use Apache Kafka 4.x.
 //
