@@ -79,8 +79,10 @@ func (g *gate) closed() *held {
 // provider to do, which a wrong answer does not say.
 func (g *gate) leave(p pass, s sign, strain bool) {
 	now := time.Now()
-	g.limiter.release(now, strain)
 	before := g.breaker.state()
+	// A probe into an outage says nothing about how much would be too much;
+	// counting it would leave a limit of one behind.
+	g.limiter.release(now, strain && before == circuitbreaker.ClosedState)
 	g.breaker.report(p.turn, s)
 	if after := g.breaker.state(); after != before {
 		switch after {
@@ -92,7 +94,7 @@ func (g *gate) leave(p pass, s sign, strain bool) {
 	}
 	if s == healthy && !strain {
 		g.mu.Lock()
-		if now.After(g.until) {
+		if !now.Before(g.until) {
 			g.streak = 0
 		}
 		g.mu.Unlock()

@@ -196,13 +196,11 @@ func (t *tokens) ask(ctx context.Context, s *slot) (Secret, error) {
 func (t *tokens) keep(s *slot, fresh token) {
 	now := time.Now()
 	s.token = fresh
-	s.refusal = nil
+	s.refusal, t.client.refusal = nil, nil // every login names our client
+	t.metrics.clientRefused.Set(0)
 	// What is left may be little, since the endpoint repeats a token until its
 	// end. It is then used to the end, and asked for less and less seldom.
 	s.nextAsk = now.Add(max(askGap, fresh.left(now)/2))
-	if s == t.client {
-		t.metrics.clientRefused.Set(0)
-	}
 }
 
 // remember keeps a refused login in mind. It is called with mu held.
