@@ -7,9 +7,8 @@ import (
 	"os"
 	"testing"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
 	"github.com/bankimport/bankimport/internal/e2e/judge"
+	"github.com/bankimport/bankimport/internal/localkafka"
 	"github.com/bankimport/bankimport/internal/realkafka"
 )
 
@@ -34,12 +33,12 @@ func ForTest(tb testing.TB) *Cluster {
 			follow:  judge.FollowKcat,
 		}
 	case "", "kfake":
-		fake, err := kfake.NewCluster(kfake.NumBrokers(1))
+		fake, err := localkafka.Start(localkafka.Config{})
 		if err != nil {
-			tb.Fatalf("start kfake: %v", err)
+			tb.Fatal(err)
 		}
 		tb.Cleanup(fake.Close)
-		return &Cluster{Brokers: fake.ListenAddrs(), follow: judge.FollowSarama}
+		return &Cluster{Brokers: []string{fake.Addr()}, follow: judge.FollowSarama}
 	default:
 		tb.Fatalf("%s=%q: want real, kfake or nothing (kfake)", realkafka.KafkaVariable, selected)
 		return nil
