@@ -13,7 +13,6 @@ package stages
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/bankimport/bankimport/internal/callback"
 	"github.com/bankimport/bankimport/internal/finapi"
@@ -67,14 +66,10 @@ func All(d Deps) ([]pipeline.Stage, error) {
 	if d.Provider == nil || d.Callbacks == nil { // a nil in an interface of the stages' own is not nil any more
 		return nil, errors.New("stages: provider and sealer of callbacks are required")
 	}
-	grace := d.Timing.FormGrace
-	if grace == 0 {
-		grace = 2 * time.Minute
-	}
 	// import-requested → webform-created, webform-awaited
 	form, err1 := webform.New(webform.Config{
 		Provider: d.Provider, Callbacks: d.Callbacks, CallbackBaseURL: d.CallbackBaseURL,
-		AccountTypes: d.AccountTypes, FormGrace: grace,
+		AccountTypes: d.AccountTypes, FormGrace: d.Timing.WithDefaults().FormGrace,
 	})
 	// webform-awaited, webform-completed → connection-ready
 	conn, err2 := connection.New(d.Provider, d.Timing)

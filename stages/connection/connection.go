@@ -62,7 +62,7 @@ func New(p provider, timing Timing) (pipeline.Stage, error) {
 		Input:   input,
 		Outputs: []string{schemas.TopicConnectionReady, schemas.TopicImportFailed, schemas.TopicImportStatus},
 		Classes: flow.Classes(),
-		Handler: &handler{provider: p, timing: timing.withDefaults()},
+		Handler: &handler{provider: p, timing: timing.WithDefaults()},
 	}, nil
 }
 

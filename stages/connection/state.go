@@ -36,24 +36,24 @@ type state struct {
 	flow.Version
 
 	Phase     phase           `json:"phase"`
-	Resume    phase           `json:"resume,omitempty"` // the phase in which it was given up
-	Run       int             `json:"run,omitempty"`
-	UserID    string          `json:"user_id,omitempty"`
+	Resume    phase           `json:"resume,omitzero"` // the phase in which it was given up
+	Run       int             `json:"run,omitzero"`
+	UserID    string          `json:"user_id,omitzero"`
 	StartedAt schemas.Instant `json:"started_at,omitzero"`
-	Since     schemas.Instant `json:"since,omitzero"`     // when the wait for the user, or for the bank, began
-	Statuses  int             `json:"statuses,omitempty"` // written by this stage in this run
+	Since     schemas.Instant `json:"since,omitzero"`    // when the wait for the user, or for the bank, began
+	Statuses  int             `json:"statuses,omitzero"` // written by this stage in this run
 
 	// The form:
-	FormID    string          `json:"form_id,omitempty"`
+	FormID    string          `json:"form_id,omitzero"`
 	ExpiresAt schemas.Instant `json:"expires_at,omitzero"` // as the newest read says
 	ReadAt    schemas.Instant `json:"read_at,omitzero"`    // newest read
-	Look      look            `json:"look,omitempty"`      // what a hint has left to do
+	Look      look            `json:"look,omitzero"`       // what a hint has left to do
 	LookedAt  schemas.Instant `json:"looked_at,omitzero"`  // first read after the hint
-	Cancelled bool            `json:"cancelled,omitempty"` // upstream has cancelled
+	Cancelled bool            `json:"cancelled,omitzero"`  // upstream has cancelled
 
 	// The connection:
-	ConnectionID int64           `json:"connection_id,omitempty"`
-	Looks        int             `json:"looks,omitempty"`    // at the download
+	ConnectionID int64           `json:"connection_id,omitzero"`
+	Looks        int             `json:"looks,omitzero"`     // at the download
 	LoadedAt     schemas.Instant `json:"loaded_at,omitzero"` // first look that found the download ended
 }
 

@@ -53,13 +53,14 @@ func (t Timing) Validate() error {
 	if t.FormPoll > 0 && t.FormPoll < formPace {
 		errs = append(errs, fmt.Errorf("connection: FormPoll is %s; the provider asks for at least %s", t.FormPoll, formPace))
 	}
-	if t := t.withDefaults(); t.DownloadPoll > t.DownloadPollMost {
+	if t := t.WithDefaults(); t.DownloadPoll > t.DownloadPollMost {
 		errs = append(errs, fmt.Errorf("connection: DownloadPoll (%s) is above DownloadPollMost (%s)", t.DownloadPoll, t.DownloadPollMost))
 	}
 	return errors.Join(errs...)
 }
 
-func (t Timing) withDefaults() Timing {
+// WithDefaults returns t with every zero replaced by its default.
+func (t Timing) WithDefaults() Timing {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
 			*d = v

@@ -24,13 +24,13 @@ type state struct {
 
 	Phase        phase           `json:"phase"`
 	Run          int             `json:"run"`
-	UserID       string          `json:"user_id,omitempty"`
-	ConnectionID int64           `json:"connection_id,omitempty"`
-	Categorized  bool            `json:"categorized,omitempty"`
+	UserID       string          `json:"user_id,omitzero"`
+	ConnectionID int64           `json:"connection_id,omitzero"`
+	Categorized  bool            `json:"categorized,omitzero"`
 	StartedAt    schemas.Instant `json:"started_at,omitzero"`
-	Since        schemas.Instant `json:"since,omitzero"`     // when this step of the import began
-	Statuses     int             `json:"statuses,omitempty"` // written by this stage in this run
-	Accounts     []account       `json:"accounts,omitempty"` // read in this order
+	Since        schemas.Instant `json:"since,omitzero"`    // when this step of the import began
+	Statuses     int             `json:"statuses,omitzero"` // written by this stage in this run
+	Accounts     []account       `json:"accounts,omitzero"` // read in this order
 }
 
 // account is how far the read of an account is.
@@ -38,23 +38,23 @@ type account struct {
 	Key     string          `json:"k"`
 	ID      int64           `json:"i"` // the provider's
 	Type    string          `json:"t"`
-	Loaded  bool            `json:"l,omitempty"`
-	Failure schemas.Failure `json:"e,omitempty"`
+	Loaded  bool            `json:"l,omitzero"`
+	Failure schemas.Failure `json:"e,omitzero"`
 
-	Read      int             `json:"n,omitempty"` // number of the newest read, also across runs; 0: none begun
-	StartedAt schemas.Instant `json:"s,omitzero"`  // of that read
-	Rereads   int             `json:"x,omitempty"` // in this run
-	Page      int             `json:"p,omitempty"` // next page of that read; 0: a new read begins
-	Last      int64           `json:"a,omitempty"` // the provider's id of the last row published in that read
-	Count     int             `json:"c,omitempty"` // rows published in that read
-	Sum       string          `json:"m,omitempty"` // of their amounts; "": none
-	First     string          `json:"f,omitempty"` // booking date
-	Latest    string          `json:"b,omitempty"` // booking date
+	Read      int             `json:"n,omitzero"` // number of the newest read, also across runs; 0: none begun
+	StartedAt schemas.Instant `json:"s,omitzero"` // of that read
+	Rereads   int             `json:"x,omitzero"` // in this run
+	Page      int             `json:"p,omitzero"` // next page of that read; 0: a new read begins
+	Last      int64           `json:"a,omitzero"` // the provider's id of the last row published in that read
+	Count     int             `json:"c,omitzero"` // rows published in that read
+	Sum       string          `json:"m,omitzero"` // of their amounts; "": none
+	First     string          `json:"f,omitzero"` // booking date
+	Latest    string          `json:"b,omitzero"` // booking date
 
-	Reported    int    `json:"rc,omitempty"` // rows, as the provider says
-	ReportedSum string `json:"rs,omitempty"`
-	Done        bool   `json:"d,omitempty"`
-	Reconciled  bool   `json:"r,omitempty"`
+	Reported    int    `json:"rc,omitzero"` // rows, as the provider says
+	ReportedSum string `json:"rs,omitzero"`
+	Done        bool   `json:"d,omitzero"`
+	Reconciled  bool   `json:"r,omitzero"`
 }
 
 // newState is the state of an import that the event in r hands over.

@@ -26,20 +26,20 @@ type state struct {
 	Hash  string `json:"hash"` // of the request
 
 	// While requested or gave_up:
-	Request   *schemas.ImportRequested `json:"request,omitempty"`
-	StartedAt schemas.Instant          `json:"started_at,omitzero"`
-	Statuses  int                      `json:"statuses,omitempty"` // written in this run
+	Request   schemas.ImportRequested `json:"request,omitzero"`
+	StartedAt schemas.Instant         `json:"started_at,omitzero"`
+	Statuses  int                     `json:"statuses,omitzero"` // written in this run
 
 	// While form_open:
-	UserID string `json:"user_id,omitempty"`
-	FormID string `json:"form_id,omitempty"`
+	UserID string `json:"user_id,omitzero"`
+	FormID string `json:"form_id,omitzero"`
 }
 
 // newState is the state of a valid request that is new.
 func newState(c content, now time.Time) *state {
 	return &state{
 		Version: flow.NewVersion(), Phase: requested, Run: 1, Hash: c.hash,
-		Request: &c.request, StartedAt: schemas.At(now),
+		Request: c.request, StartedAt: schemas.At(now),
 	}
 }
 

@@ -74,8 +74,8 @@ type Config struct {
 	CallbackBaseURL string
 	// AccountTypes are asked for where a request names none. Default: all.
 	AccountTypes []string
-	// FormGrace is how long after the form's end the connection stage waits;
-	// it is part of what the status tells. Default 2 min.
+	// FormGrace is how long the connection stage waits after the end of a form.
+	// The status tells it.
 	FormGrace time.Duration
 }
 
@@ -98,9 +98,6 @@ func (c Config) validate() error {
 func New(c Config) (pipeline.Stage, error) {
 	if err := c.validate(); err != nil {
 		return pipeline.Stage{}, err
-	}
-	if c.FormGrace == 0 {
-		c.FormGrace = 2 * time.Minute
 	}
 	c.CallbackBaseURL = strings.TrimRight(c.CallbackBaseURL, "/")
 	return pipeline.Stage{
