@@ -134,6 +134,7 @@ func (s *session) timerLoop(ctx context.Context) {
 // assigned is called with the committed offsets of partitions that are new
 // here, before their first fetch. It must not block: it would hold up the group.
 func (s *session) assigned(ctx context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
+	<-s.built
 	for _, g := range resp.Groups {
 		if g.Group != s.group {
 			continue

@@ -10,42 +10,47 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 const testPartitions = 3
 
-// cluster is an in-memory Kafka with the topics of a stage named "test".
+// cluster is a Kafka with the topics of a stage named "test": kfake, or with
+// the build tag realkafka a real broker that all tests share.
 type cluster struct {
-	*kfake.Cluster
-	t  *testing.T
-	cl *kgo.Client
+	t      *testing.T
+	addrs  []string
+	prefix string // of this test's topics
+	cl     *kgo.Client
 }
 
-func newCluster(t *testing.T, opts ...kfake.Opt) *cluster {
+func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	fake, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1))...)
-	if err != nil {
+	return newClusterAt(t, startKafka(t))
+}
+
+func newClusterAt(t *testing.T, addrs []string) *cluster {
+	t.Helper()
+	c := &cluster{t: t, addrs: addrs, prefix: uuid.NewString()[:8] + "."}
+	var err error
+	if c.cl, err = kgo.NewClient(kgo.SeedBrokers(addrs...)); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(fake.Close)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(fake.ListenAddrs()...))
-	if err != nil {
-		t.Fatal(err)
+	t.Cleanup(c.cl.Close)
+	for _, topic := range []string{"in", "out", "dead-letters", StateTopic("", "bankimport", "test")} {
+		if _, err := kadm.NewClient(c.cl).CreateTopic(t.Context(), testPartitions, 1, nil, c.prefix+topic); err != nil {
+			t.Fatal(err)
+		}
 	}
-	t.Cleanup(cl.Close)
-	if _, err := kadm.NewClient(cl).CreateTopics(t.Context(), testPartitions, 1, nil, "in", "out", "dead-letters", StateTopic("", "bankimport", "test")); err != nil {
-		t.Fatal(err)
-	}
-	return &cluster{fake, t, cl}
+	return c
 }
 
 // publish writes a record to the input and waits for it.
 func (c *cluster) publish(key, value string, headers ...kgo.RecordHeader) {
 	c.t.Helper()
-	r := &kgo.Record{Topic: "in", Value: []byte(value), Headers: headers}
+	r := &kgo.Record{Topic: c.prefix + "in", Value: []byte(value), Headers: headers}
 	if key != "" {
 		r.Key = []byte(key)
 	}
@@ -60,7 +65,7 @@ func (c *cluster) read(topic string, n int) []*kgo.Record {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 30*time.Second)
 	defer cancel()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.ConsumeTopics(c.prefix+topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))
 	if err != nil {
 		c.t.Fatal(err)
@@ -106,7 +111,7 @@ func testStage(h handler) Stage {
 // run starts a stage and returns a function that stops it and waits.
 func (c *cluster) run(h handler, change ...func(*Config)) (stop func() error) {
 	c.t.Helper()
-	cfg := Config{KafkaOpts: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}, Logger: slog.New(slog.NewTextHandler(c.t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))}
+	cfg := Config{KafkaOpts: []kgo.Opt{kgo.SeedBrokers(c.addrs...)}, TopicPrefix: c.prefix, Logger: slog.New(slog.NewTextHandler(c.t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -332,7 +337,7 @@ func TestGivingUp(t *testing.T) {
 		for _, e := range r.Headers {
 			h[e.Key] = string(e.Value)
 		}
-		if h[HeaderDeadLetterClass] != want[string(r.Value)] || h["h"] != "kept" || h[HeaderDeadLetterStage] != "test" || h[HeaderDeadLetterTopic] != "in" {
+		if h[HeaderDeadLetterClass] != want[string(r.Value)] || h["h"] != "kept" || h[HeaderDeadLetterStage] != "test" || h[HeaderDeadLetterTopic] != c.prefix+"in" {
 			t.Errorf("dead letter of %q: headers %v", r.Value, h)
 		}
 		delete(want, string(r.Value))

@@ -30,8 +30,9 @@ type session struct {
 	outputs map[string]string // logical topic → topic
 
 	tracker  *tracker
-	admin    *kgo.Client // no group: requests and restores
-	consumer *kgo.Client // member of the group
+	admin    *kgo.Client   // no group: requests and restores
+	consumer *kgo.Client   // member of the group
+	built    chan struct{} // closed when consumer is set: its callbacks may come before
 
 	ctx    context.Context // ends with the session; handlers and requests hang on it
 	cancel context.CancelCauseFunc
@@ -58,6 +59,7 @@ func (r *Runner) runSession(ctx context.Context) error {
 		tracker:  newTracker(limits{records: r.cfg.MaxInFlight, timers: r.cfg.MaxInFlight, bytes: r.cfg.MaxInFlightBytes}),
 		ctx:      sctx,
 		cancel:   cancel,
+		built:    make(chan struct{}),
 		finished: make(chan struct{}, 1), timers: make(chan struct{}, 1), room: make(chan struct{}, 1),
 	}
 	for _, o := range r.stage.Outputs {
@@ -89,6 +91,7 @@ func (r *Runner) runSession(ctx context.Context) error {
 	if err != nil {
 		return fatalf("kafka client: %w", err)
 	}
+	close(s.built)
 	r.current.Store(s)
 	defer r.current.CompareAndSwap(s, nil)
 

@@ -1,0 +1,136 @@
+//go:build !realkafka
+
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+func startFake(t *testing.T) *kfake.Cluster {
+	t.Helper()
+	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	return fake
+}
+
+func startKafka(t *testing.T) []string { return startFake(t).ListenAddrs() }
+
+// TestErrorAnswers answers requests of a commit and of a restart with errors,
+// before or after they are carried out, several times in a row.
+func TestErrorAnswers(t *testing.T) {
+	t.Parallel()
+	for _, f := range []struct {
+		name string
+		keys []kmsg.Key
+		err  *kerr.Error
+	}{
+		{"coordinator gone", []kmsg.Key{kmsg.TxnOffsetCommit}, kerr.NotCoordinator},
+		{"coordinator gone", []kmsg.Key{kmsg.EndTxn}, kerr.NotCoordinator},
+		{"coordinator gone", []kmsg.Key{kmsg.OffsetFetch}, kerr.CoordinatorNotAvailable},
+		{"done but timed out", []kmsg.Key{kmsg.TxnOffsetCommit}, kerr.RequestTimedOut},
+		{"stale member", []kmsg.Key{kmsg.TxnOffsetCommit}, kerr.IllegalGeneration},
+		{"concurrent", []kmsg.Key{kmsg.TxnOffsetCommit, kmsg.InitProducerID}, kerr.ConcurrentTransactions},
+		{"replicas", []kmsg.Key{kmsg.Produce}, kerr.NotEnoughReplicas},
+		{"done, replicas", []kmsg.Key{kmsg.Produce}, kerr.NotEnoughReplicasAfterAppend},
+		{"fenced", []kmsg.Key{kmsg.EndTxn}, kerr.ProducerFenced},
+		{"unknown", []kmsg.Key{kmsg.EndTxn}, kerr.UnknownServerError},
+		{"abortable", []kmsg.Key{kmsg.EndTxn}, kerr.TransactionAbortable},
+		{"session", []kmsg.Key{kmsg.Heartbeat}, kerr.UnknownMemberID},
+	} {
+		for _, times := range []int{1, 3} {
+			t.Run(fmt.Sprintf("%s %v x%d", f.name, f.keys, times), func(t *testing.T) {
+				t.Parallel()
+				fake := startFake(t)
+				c := newClusterAt(t, fake.ListenAddrs())
+				c.run(handler{handle: countSome}, func(cfg *Config) {
+					cfg.SessionTimeout, cfg.TransactionTimeout = 6*time.Second, 3*time.Second
+				})
+				c.publishRounds(5, 10, func() {
+					fake.Fault(kfake.Fault{Keys: f.keys, Err: f.err, Count: times, When: ofStage})
+				})
+				c.checkCounts(5 * 10)
+			})
+		}
+	}
+}
+
+// ofStage keeps faults away from the test's own producer.
+func ofStage(r kmsg.Request) bool {
+	p, ok := r.(*kmsg.ProduceRequest)
+	return !ok || p.TransactionID != nil
+}
+
+// TestRefusedRecord makes Kafka refuse one of many outputs: its trigger becomes
+// a dead letter, the others are committed.
+func TestRefusedRecord(t *testing.T) {
+	t.Parallel()
+	fake := startFake(t)
+	c := newClusterAt(t, fake.ListenAddrs())
+	fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.prefix + "out", Err: kerr.MessageTooLarge, Count: -1, When: func(r kmsg.Request) bool {
+		for _, topic := range r.(*kmsg.ProduceRequest).Topics {
+			for _, p := range topic.Partitions {
+				if slices.Contains(valuesOf(p.Records), "poison") {
+					return true
+				}
+			}
+		}
+		return false
+	}})
+	var started sync.WaitGroup
+	started.Add(20)
+	c.run(handler{
+		handle: func(_ context.Context, tr Trigger, _ State) (Result, error) {
+			started.Done() // all results reach the committer together
+			started.Wait()
+			return Result{Events: []Event{out(tr.Key, string(tr.Event.Value))}}, nil
+		},
+		gaveUp: func(tr Trigger, _ State, _ error) Result {
+			return Result{Events: []Event{out(tr.Key, "gave up")}}
+		},
+	})
+	for k := range 19 {
+		c.publish(strconv.Itoa(k), "fine")
+	}
+	c.publish("p", "poison")
+	got := map[string]int{}
+	for _, r := range c.read("out", 20) {
+		got[string(r.Value)]++
+	}
+	if got["fine"] != 19 || got["gave up"] != 1 {
+		t.Errorf("outputs %v, want 19 fine and 1 gave up", got)
+	}
+	if r := c.read("dead-letters", 1)[0]; string(r.Value) != "poison" {
+		t.Errorf("dead letter of %q", r.Value)
+	}
+}
+
+// valuesOf decodes the values of a produced batch that is no dead letter.
+func valuesOf(raw []byte) (values []string) {
+	var b kmsg.RecordBatch
+	if err := b.ReadFrom(raw); err != nil {
+		return nil
+	}
+	recs, err := kfake.BatchRecords(b)
+	if err != nil {
+		return nil
+	}
+	for _, r := range recs {
+		if len(r.Headers) == 0 {
+			values = append(values, string(r.Value))
+		}
+	}
+	return values
+}
