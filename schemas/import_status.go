@@ -19,7 +19,7 @@ type ImportStatus struct {
 	TransactionsRead  *int       `json:"transactions_read,omitempty"`  // rows so far
 	TransactionsTotal *int       `json:"transactions_total,omitempty"` // of how many
 	Reason            Reason     `json:"reason,omitempty"`             // with step failed
-	LastError         string     `json:"last_error,omitempty"`         // what is being retried; no personal data
+	LastError         string     `json:"last_error,omitempty"`         // what went wrong last; no personal data
 	UpdatedAt         Instant    `json:"updated_at"`
 
 	// Counter tells the statuses of one step apart and is part of the event id;
