@@ -18,7 +18,7 @@ type Account struct {
 	BankID            int64   `json:"bank_id"`
 	BankName          string  `json:"bank_name,omitempty"`
 	BIC               string  `json:"bic,omitempty"`
-	AccountType       string  `json:"type"` // one of [AccountTypes]
+	AccountType       string  `json:"type"` // see [AccountTypes]; the provider may add some
 	Name              string  `json:"name,omitempty"`
 	Holder            string  `json:"holder,omitempty"`
 	IBAN              string  `json:"iban,omitempty"`

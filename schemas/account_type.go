@@ -11,7 +11,9 @@ const (
 	AccountTypeSecurity   = "security"
 )
 
-// AccountTypes returns the closed set in alphabetical order.
+// AccountTypes returns the kinds of account in alphabetical order. A request can
+// ask for these and no others. Accounts may come with further ones, as the
+// provider adds them.
 func AccountTypes() []string {
 	return []string{
 		AccountTypeBausparen, AccountTypeChecking, AccountTypeCreditCard, AccountTypeLoan,
