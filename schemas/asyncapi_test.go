@@ -56,7 +56,9 @@ type asyncAPI struct {
 			} `yaml:"payload"`
 			Bindings struct {
 				Kafka struct {
-					Key ref `yaml:"key"`
+					Key struct {
+						Description string `yaml:"description"`
+					} `yaml:"key"`
 				} `yaml:"kafka"`
 			} `yaml:"bindings"`
 		} `yaml:"messages"`
@@ -129,15 +131,15 @@ func TestAsyncAPIMessagesAreTheEvents(t *testing.T) {
 		if want := "./json/" + e.Type() + ".json"; m.Name != e.Type() || m.Payload.Schema.Ref != want {
 			t.Errorf("%s: got name %s and payload %s, want payload %s", e.Type(), m.Name, m.Payload.Schema.Ref, want)
 		}
-		wantKey := "importKey"
+		wantKey := "Id of the import."
 		switch e.Type() {
 		case schemas.TypeAccount:
-			wantKey = "accountKey"
+			wantKey = "Key of the account, equal to account_key."
 		case schemas.TypeTransaction:
-			wantKey = "transactionKey"
+			wantKey = "Key of the transaction, equal to transaction_key."
 		}
-		if got := path.Base(m.Bindings.Kafka.Key.Ref); got != wantKey {
-			t.Errorf("%s: got key %s, want %s", e.Type(), got, wantKey)
+		if got := m.Bindings.Kafka.Key.Description; got != wantKey {
+			t.Errorf("%s: got key %q, want %q", e.Type(), got, wantKey)
 		}
 	}
 	if got, want := len(doc.Components.Messages), len(schemas.Events())+1; got != want {
