@@ -18,7 +18,7 @@ type Client struct {
 	formHosts       []string
 	redirectURL     string
 	timeout         time.Duration
-	credentials     *credentials
+	credentials     credentials
 	http            *http.Client
 	gate            *gate
 	tokens          *tokens
@@ -26,12 +26,12 @@ type Client struct {
 	log             *slog.Logger
 }
 
-// credentials stand behind a pointer so that no way of printing a Client shows
-// them.
+// credentials are functions because fmt prints what a pointer leads to, too,
+// when the verb does not fit, and calls no methods on unexported fields.
 type credentials struct {
 	clientID     string
-	clientSecret Secret
-	userKey      Secret
+	clientSecret func() Secret
+	userKey      func() Secret
 }
 
 // New returns a client. It makes no call. It fails on an invalid configuration
@@ -64,7 +64,11 @@ func New(config Config) (*Client, error) {
 		formHosts:   append([]string{webForm.Host}, config.FormHosts...),
 		redirectURL: config.RedirectURL,
 		timeout:     config.RequestTimeout,
-		credentials: &credentials{config.ClientID, config.ClientSecret, config.UserKey},
+		credentials: credentials{
+			clientID:     config.ClientID,
+			clientSecret: func() Secret { return config.ClientSecret },
+			userKey:      func() Secret { return config.UserKey },
+		},
 		http: &http.Client{
 			Transport: transport,
 			// A redirect would take the token to a host nobody configured.

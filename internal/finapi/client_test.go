@@ -109,11 +109,17 @@ func TestInvalidArgumentsAreNotSent(t *testing.T) {
 	ctx := t.Context()
 	user := c.User("u")
 	for name, call := range map[string]func() error{
-		"ensure no user":      func() error { return c.EnsureUser(ctx, User{}) },
-		"form no user":        func() error { _, err := c.CreateForm(ctx, User{}, FormRequest{}); return err },
-		"two banks":           func() error { _, err := c.CreateForm(ctx, user, FormRequest{BankID: 1, BankSearch: "x"}); return err },
-		"account type":        func() error { _, err := c.CreateForm(ctx, user, FormRequest{AccountTypes: []string{"chequing"}}); return err },
-		"account type case":   func() error { _, err := c.CreateForm(ctx, user, FormRequest{AccountTypes: []string{"CHECKING"}}); return err },
+		"ensure no user": func() error { return c.EnsureUser(ctx, User{}) },
+		"form no user":   func() error { _, err := c.CreateForm(ctx, User{}, FormRequest{}); return err },
+		"two banks":      func() error { _, err := c.CreateForm(ctx, user, FormRequest{BankID: 1, BankSearch: "x"}); return err },
+		"account type": func() error {
+			_, err := c.CreateForm(ctx, user, FormRequest{AccountTypes: []string{"chequing"}})
+			return err
+		},
+		"account type case": func() error {
+			_, err := c.CreateForm(ctx, user, FormRequest{AccountTypes: []string{"CHECKING"}})
+			return err
+		},
 		"form id path":        func() error { _, err := c.Form(ctx, user, "../x"); return err },
 		"form id empty":       func() error { _, err := c.CancelForm(ctx, user, ""); return err },
 		"connection zero":     func() error { _, err := c.Connection(ctx, user, 0); return err },

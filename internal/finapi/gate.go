@@ -80,9 +80,16 @@ func (g *gate) closed() *held {
 func (g *gate) leave(p pass, s sign, strain bool) {
 	now := time.Now()
 	before := g.breaker.state()
-	// A probe into an outage says nothing about how much would be too much;
-	// counting it would leave a limit of one behind.
-	g.limiter.release(now, strain && before == circuitbreaker.ClosedState)
+	switch {
+	case s == healthy && !strain:
+		g.limiter.succeeded()
+	case strain && before == circuitbreaker.ClosedState:
+		g.limiter.strained(now)
+	default:
+		// A probe into an outage says nothing about how much would be too
+		// much; counting it would leave a limit of one behind.
+		g.limiter.giveBack()
+	}
 	g.breaker.report(p.turn, s)
 	if after := g.breaker.state(); after != before {
 		switch after {

@@ -25,7 +25,11 @@ func TestLimiterGrowsAndShrinks(t *testing.T) {
 			}
 		}
 		for range limit {
-			l.release(now, strain)
+			if strain {
+				l.strained(now)
+			} else {
+				l.succeeded()
+			}
 		}
 	}
 	limit := func() int { _, _, limit := l.state(); return limit }
@@ -66,7 +70,7 @@ func TestLimiterDoesNotGrowUnused(t *testing.T) {
 		if err := l.acquire(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
-		l.release(time.Now(), false)
+		l.succeeded()
 	}
 	if _, _, got := l.state(); got != limitAtStart {
 		t.Errorf("got limit %d after 10,000 calls one by one, want %d still", got, limitAtStart)
@@ -89,7 +93,7 @@ func TestLimiterServesWorkBeforePolls(t *testing.T) {
 					return
 				}
 				order = append(order, poll)
-				l.release(time.Now(), false)
+				l.succeeded()
 			})
 			synctest.Wait()
 		}
@@ -99,7 +103,7 @@ func TestLimiterServesWorkBeforePolls(t *testing.T) {
 		for range 9 {
 			wait(false)
 		}
-		l.release(time.Now(), false)
+		l.succeeded()
 		wg.Wait()
 		want := []bool{false, false, false, false, true, false, false, false, false, true, false}
 		for i := range want {
@@ -124,7 +128,7 @@ func TestLimiterKeepsNoPermitOfThoseWhoLeft(t *testing.T) {
 		for range 50 {
 			wg.Go(func() {
 				if err := l.acquire(ctx, true); err == nil {
-					l.release(time.Now(), false)
+					l.succeeded()
 				} else if !errors.Is(err, context.Canceled) {
 					t.Errorf("got %v, want context.Canceled", err)
 				}
@@ -135,8 +139,8 @@ func TestLimiterKeepsNoPermitOfThoseWhoLeft(t *testing.T) {
 			t.Errorf("got %d waiting, want 50", waiting)
 		}
 		wg.Go(cancel)
-		l.release(time.Now(), false)
-		l.release(time.Now(), false)
+		l.succeeded()
+		l.succeeded()
 		wg.Wait()
 		if inFlight, waiting, _ := l.state(); inFlight != 0 || waiting != 0 {
 			t.Errorf("got %d in flight and %d waiting, want none", inFlight, waiting)

@@ -42,7 +42,7 @@ func newLimiter(most int) *limiter {
 }
 
 // acquire waits for a permit. It fails only with the context's error; whoever
-// got a permit must release it.
+// got a permit must return it by one of giveBack, succeeded and strained.
 func (l *limiter) acquire(ctx context.Context, poll bool) error {
 	l.mu.Lock()
 	queue := l.work
@@ -71,7 +71,7 @@ func (l *limiter) acquire(ctx context.Context, poll bool) error {
 	return ctx.Err()
 }
 
-// giveBack returns a permit that was not used.
+// giveBack returns a permit that taught nothing.
 func (l *limiter) giveBack() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -79,21 +79,27 @@ func (l *limiter) giveBack() {
 	l.grant()
 }
 
-// release returns a permit and says how the call went.
-func (l *limiter) release(now time.Time, strain bool) {
+// succeeded returns the permit of a call that went well.
+func (l *limiter) succeeded() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case !strain:
-		// Growing without need would lift the limit far above what was tried.
-		if l.inFlight >= int(l.limit) {
-			step := 1.0
-			if l.steady {
-				step /= l.limit
-			}
-			l.limit = min(l.limit+step, float64(l.max))
+	// Growing without need would lift the limit far above what was tried.
+	if l.inFlight >= int(l.limit) {
+		step := 1.0
+		if l.steady {
+			step /= l.limit
 		}
-	case now.Sub(l.cutAt) >= limitCutRest: // calls that ran together count once
+		l.limit = min(l.limit+step, float64(l.max))
+	}
+	l.inFlight--
+	l.grant()
+}
+
+// strained returns the permit of a call that was too much for the provider.
+func (l *limiter) strained(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(l.cutAt) >= limitCutRest { // calls that ran together count once
 		l.limit = max(l.limit*limitCut, 1)
 		l.steady, l.cutAt = true, now
 	}

@@ -18,7 +18,7 @@ const maxToken = 8192 // characters the provider allows itself
 func (c *Client) login(ctx context.Context, g grant) (token, error) {
 	form := url.Values{
 		"client_id":     {c.credentials.clientID},
-		"client_secret": {c.credentials.clientSecret.Reveal()},
+		"client_secret": {c.credentials.clientSecret().Reveal()},
 	}
 	switch g.op {
 	case opClientToken:

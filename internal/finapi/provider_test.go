@@ -26,7 +26,6 @@ type provider struct {
 	tokens  int                         // given out
 	life    int                         // expires_in of tokens
 	seen    []*http.Request             // without bodies
-	forms   []map[string]string         // of token calls
 	onWire  int                         // calls under way
 	highest int                         // most calls under way at once
 }

@@ -9,8 +9,9 @@ const redacted = "***"
 // ways of printing, logging and marshalling it show "***"; only [Secret.Reveal]
 // gives the text.
 //
-// fmt calls no methods on unexported struct fields, so a type that keeps a
-// Secret in one must be printable itself or be held behind a pointer.
+// fmt calls no methods on unexported struct fields and follows pointers when the
+// verb does not fit: a type that keeps a Secret in such a field and may meet fmt
+// keeps a function that returns it instead.
 type Secret string
 
 // Reveal returns the text itself, for the one place that sends it.

@@ -57,7 +57,7 @@ type slot struct {
 	// guarded by tokens.mu
 	token      token
 	nextAsk    time.Time // not before: a token that is alive is not asked for again
-	lastAsk    time.Time
+	lastAsk    time.Time // login that went well
 	nextTry    time.Time // not before: a refresh for a form
 	tries      int       // logins that ended
 	failure    error     // how the last of these went
@@ -176,7 +176,6 @@ func (t *tokens) ask(ctx context.Context, s *slot) (Secret, error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s.lastAsk = sent
 	s.tries++
 	s.failure = err
 	if err != nil {
@@ -188,6 +187,7 @@ func (t *tokens) ask(ctx context.Context, s *slot) (Secret, error) {
 		}
 		return "", err
 	}
+	s.lastAsk = sent // a failure needs no gap of ours: the caller keeps one
 	t.keep(s, fresh)
 	return fresh.access, nil
 }

@@ -390,25 +390,27 @@ func TestRefusedUserIsNotTriedAgainForAWhile(t *testing.T) {
 
 func TestRefusedUserComesBackWhenItIsCreated(t *testing.T) {
 	t.Parallel()
-	p := newProvider()
-	c := p.client(t)
-	ctx, user := t.Context(), c.User("u")
-	if err := c.EnsureUser(ctx, user); err != nil {
-		t.Fatal(err)
-	}
-	// Somebody deletes the user: its login is refused from now on.
-	p.on("user_token", answer(400, authError("invalid_grant")))
-	wantError(t, readForm(ctx, c, user), ClassPermanent, CodeUserRefused)
-	p.on("user_token", nil)
-	if err := c.EnsureUser(ctx, user); err != nil {
-		t.Fatal(err)
-	}
-	if got := p.count("create_user"); got != 2 {
-		t.Errorf("got %d creations, want 2", got)
-	}
-	if err := readForm(ctx, c, user); err != nil {
-		t.Errorf("after it was created anew: %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		c := p.client(t)
+		ctx, user := t.Context(), c.User("u")
+		if err := c.EnsureUser(ctx, user); err != nil {
+			t.Fatal(err)
+		}
+		// Somebody deletes the user: its login is refused from now on.
+		p.on("user_token", answer(400, authError("invalid_grant")))
+		wantError(t, readForm(ctx, c, user), ClassPermanent, CodeUserRefused)
+		p.on("user_token", nil)
+		if err := c.EnsureUser(ctx, user); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.count("create_user"); got != 2 {
+			t.Errorf("got %d creations, want 2", got)
+		}
+		if err := readForm(ctx, c, user); err != nil {
+			t.Errorf("after it was created anew: %v", err)
+		}
+	})
 }
 
 func TestRefusedClientHoldsAllLogins(t *testing.T) {

@@ -45,7 +45,7 @@ func (c *Client) User(upstreamUserID string) User {
 
 // password derives the user's password from the master key.
 func (c *Client) password(u User) Secret {
-	mac := hmac.New(sha256.New, []byte(c.credentials.userKey.Reveal()))
+	mac := hmac.New(sha256.New, []byte(c.credentials.userKey().Reveal()))
 	mac.Write([]byte(passwordPurpose + u.ID))
 	return Secret(base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:passwordBytes]))
 }
