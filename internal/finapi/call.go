@@ -71,5 +71,5 @@ func tokenError(op operation, err error) error {
 
 // invalid is the error of a call that is not made.
 func invalid(op operation, detail string) error {
-	return &Error{Operation: op.name, Code: CodeInvalidRequest, Class: ClassPermanent, detail: detail}
+	return &Error{Operation: string(op), Code: CodeInvalidRequest, Class: ClassPermanent, detail: detail}
 }

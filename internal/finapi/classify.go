@@ -8,7 +8,7 @@ import "net/http"
 func classify(op operation, status int, f failure) Class {
 	switch status {
 	case http.StatusForbidden:
-		if op.product {
+		if op.needsContract() {
 			return ClassUnavailable
 		}
 		return ClassPermanent

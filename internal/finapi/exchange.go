@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
 
@@ -48,13 +49,13 @@ const foreignFormURL problem = "url is not on the host of BANKIMPORT_FINAPI_WEBF
 // exchange makes one call: through the gate, to the provider and back. Every
 // error is an *[Error], but for the one that says that ctx ended.
 func (c *Client) exchange(ctx context.Context, r request) error {
-	p, h, err := c.gate.enter(ctx, r.op.poll)
+	p, h, err := c.gate.enter(ctx, r.op.isPoll())
 	if err != nil {
 		return abandoned(r.op, err)
 	}
 	if h != nil {
-		c.metrics.held.WithLabelValues(r.op.name, h.code).Inc()
-		return &Error{Operation: r.op.name, Code: h.code, Class: ClassUnavailable, RetryAfter: h.after}
+		c.metrics.held.WithLabelValues(string(r.op), h.code).Inc()
+		return &Error{Operation: string(r.op), Code: h.code, Class: ClassUnavailable, RetryAfter: h.after}
 	}
 	started := time.Now()
 	status, f := c.send(ctx, r)
@@ -64,6 +65,9 @@ func (c *Client) exchange(ctx context.Context, r request) error {
 	case f == nil:
 		c.gate.leave(p, healthy, false)
 		c.metrics.sent(r.op, status, "", took)
+		if r.op.needsContract() {
+			c.metrics.contractRefused.Set(0)
+		}
 		return nil
 	case f.broken && ctx.Err() != nil:
 		c.gate.leave(p, unknown, false)
@@ -79,13 +83,16 @@ func (c *Client) exchange(ctx context.Context, r request) error {
 		if status == http.StatusTooManyRequests {
 			f.RetryAfter = c.gate.slowDown(f.RetryAfter)
 		}
+		if status == http.StatusForbidden && r.op.needsContract() {
+			c.metrics.contractRefused.Set(1)
+		}
 	}
 	return &f.Error
 }
 
 // abandoned is the error of a call whose caller went away.
 func abandoned(op operation, err error) error {
-	return fmt.Errorf("provider: %s: %w", op.name, err)
+	return fmt.Errorf("provider: %s: %w", op, err)
 }
 
 // fault is why a call failed, with what gate and metrics must know about it.
@@ -102,7 +109,7 @@ func (c *Client) send(ctx context.Context, r request) (status int, _ *fault) {
 	defer cancel()
 	requestID := uuid.NewString()
 	broken := func(code string, health sign, detail string) (int, *fault) {
-		return status, &fault{broken: true, health: health, Error: Error{Operation: r.op.name, Status: status,
+		return status, &fault{broken: true, health: health, Error: Error{Operation: string(r.op), Status: status,
 			Code: code, Class: ClassRetry, RequestID: requestID, detail: detail}}
 	}
 	var connected atomic.Bool
@@ -148,23 +155,27 @@ func (c *Client) send(ctx context.Context, r request) (status int, _ *fault) {
 	case body.err != nil:
 		return broken(CodeNetwork, failing, "the answer was cut off")
 	case err != nil: // its text may quote the answer
-		return broken(CodeMalformed, failing, "not the JSON that the contract describes")
+		// JSON comes from the provider, however wrong; what is none does not.
+		if _, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+			return broken(CodeMalformed, failing, "not JSON")
+		}
+		return broken(CodeMalformed, healthy, "not the JSON that the contract describes")
 	}
 	switch p := r.check(); p {
 	case "":
 		return status, nil
 	case foreignFormURL:
-		_, f := broken(CodeForeignFormURL, failing, string(p))
+		_, f := broken(CodeForeignFormURL, healthy, string(p))
 		f.Class = ClassPermanent // asking again would make one form after another
 		return status, f
 	default:
-		return broken(CodeMalformed, failing, string(p))
+		return broken(CodeMalformed, healthy, string(p))
 	}
 }
 
 func (c *Client) newRequest(ctx context.Context, r request, requestID string) (*http.Request, error) {
 	base := c.access
-	if r.op.onWebForm {
+	if r.op.onWebForm() {
 		base = c.webForm
 	}
 	u := base.String() + r.path
@@ -204,7 +215,7 @@ func (c *Client) newRequest(ctx context.Context, r request, requestID string) (*
 func refusal(op operation, resp *http.Response, requestID string, body []byte) *fault {
 	answer := readFailure(body)
 	e := Error{
-		Operation:  op.name,
+		Operation:  string(op),
 		Status:     resp.StatusCode,
 		Code:       answer.code(),
 		Class:      classify(op, resp.StatusCode, answer),
@@ -225,7 +236,7 @@ func refusal(op operation, resp *http.Response, requestID string, body []byte) *
 		e.detail = "it refuses " + strings.Join(answer.fields[:min(len(answer.fields), 5)], ", ")
 	case 300 <= e.Status && e.Status < 400:
 		e.detail = "a redirect, which is not followed"
-	case e.Status == http.StatusForbidden && op.product:
+	case e.Status == http.StatusForbidden && op.needsContract():
 		e.detail = "our client may not make this call: it must be the data client, not the admin's, switched to API version 2, with Web Form enabled"
 		e.RetryAfter = refusedClientPause
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 func TestLimiterGrowsAndShrinks(t *testing.T) {
@@ -402,4 +403,55 @@ func TestManyRefusalsTogetherAreOnePause(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestWhatOpensTheBreaker(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		handler http.HandlerFunc
+		open    bool
+	}{
+		"errors":                 {answer(500, accessError("UNEXPECTED_ERROR")), true},
+		"pages of a gateway":     {answer(200, "<html></html>"), true},
+		"redirects":              {answer(302, ""), true},
+		"names twice":            {answer(200, `{"id":7,"id":7}`), true}, // which JSON forbids
+		"answers of other types": {answer(200, `{"id":"seven"}`), false},
+		"answers without fields": {answer(200, `{"id":7}`), false},
+		"busy":                   {answer(423, accessError("LOCKED")), false},
+		"gone":                   {answer(404, accessError("UNKNOWN_ENTITY")), false},
+		"refused":                {answer(422, accessError("X")), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider()
+			p.on("get_connection", test.handler)
+			c := p.client(t)
+			for range 3 * breakerCalls {
+				_, _ = c.Connection(t.Context(), c.User("u"), 7)
+			}
+			if got := c.gate.breaker.state() == circuitbreaker.OpenState; got != test.open {
+				t.Errorf("got the breaker open %v, want %v", got, test.open)
+			}
+		})
+	}
+}
+
+func TestContractRefusedIsShown(t *testing.T) {
+	t.Parallel()
+	p := newProvider()
+	c := p.client(t)
+	ctx, user := t.Context(), c.User("u")
+	shown := func() float64 { return testutil.ToFloat64(c.metrics.contractRefused) }
+	p.on("create_form", answer(403, formError("FORBIDDEN")))
+	_, err := c.CreateForm(ctx, user, FormRequest{})
+	if e := wantError(t, err, ClassUnavailable, "FORBIDDEN"); e.RetryAfter != refusedClientPause {
+		t.Errorf("got retry after %s, want %s", e.RetryAfter, refusedClientPause)
+	}
+	if err := readForm(ctx, c, user); err != nil || shown() != 1 {
+		t.Errorf("got %v after a call that needs no contract (%v), want 1", shown(), err)
+	}
+	p.on("create_form", nil)
+	if _, err := c.CreateForm(ctx, user, FormRequest{}); err != nil || shown() != 0 {
+		t.Errorf("got %v after a success (%v), want 0", shown(), err)
+	}
 }

@@ -30,16 +30,18 @@ func statuses() []int {
 //	bankimport_provider_breaker_state{state}                    1 for the state it is in: closed, open, half_open
 //	bankimport_provider_paused_seconds                          what is left of the pause the provider asked for
 //	bankimport_provider_client_login_refused                    1 while our client's login is refused: a person must act
+//	bankimport_provider_contract_refused                        1 while calls that our contract should cover are refused (403): a person must act
 //	bankimport_provider_user_logins_refused_total               user logins refused: is BANKIMPORT_USER_KEY the right one?
 //	bankimport_provider_short_form_tokens_total                 forms created with a token that may die before the user is done
 type metrics struct {
-	requests      *prometheus.CounterVec
-	durations     *prometheus.HistogramVec
-	held          *prometheus.CounterVec
-	clientRefused prometheus.Gauge
-	userRefused   prometheus.Counter
-	shortTokens   prometheus.Counter
-	known         map[int]string // by status: its label
+	requests        *prometheus.CounterVec
+	durations       *prometheus.HistogramVec
+	held            *prometheus.CounterVec
+	clientRefused   prometheus.Gauge
+	contractRefused prometheus.Gauge
+	userRefused     prometheus.Counter
+	shortTokens     prometheus.Counter
+	known           map[int]string // by status: its label
 }
 
 func newMetrics(registerer prometheus.Registerer, gate *gate) (*metrics, error) {
@@ -65,6 +67,10 @@ func newMetrics(registerer prometheus.Registerer, gate *gate) (*metrics, error) 
 			Name: "bankimport_provider_client_login_refused",
 			Help: "1 while the provider refuses the login of our client.",
 		}),
+		contractRefused: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "bankimport_provider_contract_refused",
+			Help: "1 while the provider refuses calls that our contract with it should cover.",
+		}),
 		userRefused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "bankimport_provider_user_logins_refused_total",
 			Help: "Logins of provider users that were refused.",
@@ -81,18 +87,18 @@ func newMetrics(registerer prometheus.Registerer, gate *gate) (*metrics, error) 
 		codes = append(codes, m.known[s])
 	}
 	for _, op := range operations() {
-		m.durations.WithLabelValues(op.name)
+		m.durations.WithLabelValues(string(op))
 		for _, code := range codes {
-			m.requests.WithLabelValues(op.name, code)
+			m.requests.WithLabelValues(string(op), code)
 		}
 		for _, code := range []string{CodeBreakerOpen, CodeSlowDown, CodeClientRefused} {
-			m.held.WithLabelValues(op.name, code)
+			m.held.WithLabelValues(string(op), code)
 		}
 	}
 	if registerer == nil {
 		return m, nil
 	}
-	collectors := append(gateMetrics(gate), m.requests, m.durations, m.held, m.clientRefused, m.userRefused, m.shortTokens)
+	collectors := append(gateMetrics(gate), m.requests, m.durations, m.held, m.clientRefused, m.contractRefused, m.userRefused, m.shortTokens)
 	for i, c := range collectors {
 		if err := registerer.Register(c); err != nil {
 			for _, done := range collectors[:i] {
@@ -153,6 +159,6 @@ func (m *metrics) sent(op operation, status int, problem string, took time.Durat
 			code = labelOther
 		}
 	}
-	m.requests.WithLabelValues(op.name, code).Inc()
-	m.durations.WithLabelValues(op.name).Observe(took.Seconds())
+	m.requests.WithLabelValues(string(op), code).Inc()
+	m.durations.WithLabelValues(string(op)).Observe(took.Seconds())
 }

@@ -1,30 +1,19 @@
 package finapi
 
-// operation is one kind of call: its name in errors and metrics, and how it is
-// treated.
-type operation struct {
-	name string
-	// poll: asks whether something has happened; gives way to real work.
-	poll bool
-	// onWebForm: goes to the Web Form API instead of Access.
-	onWebForm bool
-	// product: 403 says that our contract with the provider does not cover the
-	// call (Web Form not enabled, wrong API version, the admin's client). No
-	// single import is to blame for that.
-	product bool
-}
+// operation is one kind of call, by its name in errors and metrics.
+type operation string
 
-var (
-	opClientToken      = operation{name: "client_token", product: true}
-	opUserToken        = operation{name: "user_token"}
-	opRefreshToken     = operation{name: "refresh_token"}
-	opCreateUser       = operation{name: "create_user", product: true}
-	opCreateForm       = operation{name: "create_form", onWebForm: true, product: true}
-	opGetForm          = operation{name: "get_form", onWebForm: true, poll: true}
-	opCancelForm       = operation{name: "cancel_form", onWebForm: true}
-	opGetConnection    = operation{name: "get_connection", poll: true}
-	opListAccounts     = operation{name: "list_accounts"}
-	opListTransactions = operation{name: "list_transactions"}
+const (
+	opClientToken      operation = "client_token"
+	opUserToken        operation = "user_token"
+	opRefreshToken     operation = "refresh_token"
+	opCreateUser       operation = "create_user"
+	opCreateForm       operation = "create_form"
+	opGetForm          operation = "get_form"
+	opCancelForm       operation = "cancel_form"
+	opGetConnection    operation = "get_connection"
+	opListAccounts     operation = "list_accounts"
+	opListTransactions operation = "list_transactions"
 )
 
 func operations() []operation {
@@ -33,3 +22,17 @@ func operations() []operation {
 		opGetForm, opCancelForm, opGetConnection, opListAccounts, opListTransactions,
 	}
 }
+
+// isPoll: the call asks whether something has happened, and gives way to real
+// work.
+func (o operation) isPoll() bool { return o == opGetForm || o == opGetConnection }
+
+// onWebForm: the call goes to the Web Form API instead of Access.
+func (o operation) onWebForm() bool {
+	return o == opCreateForm || o == opGetForm || o == opCancelForm
+}
+
+// needsContract: 403 says that our contract with the provider does not cover
+// the call: Web Form is not enabled, the client is the admin's, or bound to
+// another API version. No single import is to blame for that.
+func (o operation) needsContract() bool { return o == opCreateUser || o == opCreateForm }

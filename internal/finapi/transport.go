@@ -12,6 +12,7 @@ import (
 // otherwise be blamed on the provider's answer.
 func newTransport(maxConcurrent int) *http.Transport {
 	return &http.Transport{
+		// HTTPS_PROXY as every Go program has it: many networks let nothing else out.
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
