@@ -30,7 +30,7 @@ type Account struct {
 	IBAN           string
 	Number         string // leading zeros may come and go
 	SubNumber      string
-	Currency       string
+	Currency       string // three capital letters
 	Balance        string
 	OverdraftLimit string
 	AvailableFunds string
@@ -107,11 +107,14 @@ func readAccount(a api.Account) (Account, problem) {
 		IBAN:         a.Iban,
 		Number:       a.AccountNumber,
 		SubNumber:    a.SubAccountNumber,
-		Currency:     a.AccountCurrency,
 		Interfaces:   make([]AccountInterface, 0, len(a.Interfaces)),
 	}
 	if account.Type == "" {
 		return Account{}, "accounts[].accountType is not a word"
+	}
+	var ok bool
+	if account.Currency, ok = currency(a.AccountCurrency); !ok {
+		return Account{}, "accounts[].accountCurrency is not a code of three letters"
 	}
 	for _, amount := range []struct {
 		to   *string
@@ -121,7 +124,6 @@ func readAccount(a api.Account) (Account, problem) {
 		{&account.OverdraftLimit, a.OverdraftLimit},
 		{&account.AvailableFunds, a.AvailableFunds},
 	} {
-		var ok bool
 		if *amount.to, ok = decimal(amount.from); !ok {
 			return Account{}, "accounts[] holds an amount that is no decimal number of sensible size"
 		}

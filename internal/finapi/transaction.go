@@ -22,7 +22,7 @@ type Transaction struct {
 	ValueDate                    string
 	FinapiBookingDate            string // moves while a booking lies in the future
 	Amount                       string // negative: spending
-	Currency                     string // empty: the account's
+	Currency                     string // three capital letters; empty: the account's
 	Purpose                      string
 	CounterpartName              string
 	CounterpartIBAN              string
@@ -172,7 +172,6 @@ func readTransaction(a *api.Transaction) (Transaction, problem) {
 		BankBookingDate:              string(a.BankBookingDate),
 		ValueDate:                    string(a.ValueDate),
 		FinapiBookingDate:            string(a.FinapiBookingDate),
-		Currency:                     a.Currency,
 		Purpose:                      a.Purpose,
 		CounterpartName:              a.CounterpartName,
 		CounterpartIBAN:              a.CounterpartIban,
@@ -190,11 +189,22 @@ func readTransaction(a *api.Transaction) (Transaction, problem) {
 		SEPAPurposeCode:              a.SepaPurposeCode,
 		BankTransactionCode:          a.BankTransactionCode,
 		Primanota:                    a.Primanota,
-		OriginalCurrency:             a.OriginalCurrency,
-		FeeCurrency:                  a.FeeCurrency,
 		PotentialDuplicate:           *a.IsPotentialDuplicate,
 		AdjustingEntry:               *a.IsAdjustingEntry,
 		ImportedAt:                   a.ImportDate.Time,
+	}
+	for _, code := range []struct {
+		to   *string
+		from string
+	}{
+		{&t.Currency, a.Currency},
+		{&t.OriginalCurrency, a.OriginalCurrency},
+		{&t.FeeCurrency, a.FeeCurrency},
+	} {
+		var ok bool
+		if *code.to, ok = currency(code.from); !ok {
+			return Transaction{}, "transactions[] holds a currency that is not a code of three letters"
+		}
 	}
 	for _, amount := range []struct {
 		to   *string
