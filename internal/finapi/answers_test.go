@@ -328,6 +328,7 @@ func TestTransactionAnswers(t *testing.T) {
 			return t.OriginalAmount == "10.00" && t.OriginalCurrency == "USD" && t.FeeAmount == "0.1" && t.FeeCurrency == "EUR" && t.CompensationAmount == "-1"
 		}},
 		"all totals zero":     {good, `{"transactions":[],"paging":{"page":1,"perPage":500,"pageCount":0,"totalCount":0},"income":0,"spending":0,"balance":0.0}`, "", func(p TransactionPage) bool { return p.TotalCount == 0 && p.Balance == "0.0" }},
+		"one empty page":      {good, pageJSON(2, 2, 0, ""), "", func(p TransactionPage) bool { return p.TotalCount == 0 && len(p.Transactions) == 0 }},
 		"set has shrunk":      {good, pageJSON(2, 1, 400, ""), "", func(p TransactionPage) bool { return len(p.Transactions) == 0 && p.PageCount == 1 }},
 		"odd texts":           {`"rent"`, `"=cmd()\u202e\u0000 🏦"`, "", func(p TransactionPage) bool { return p.Transactions[0].Purpose == "=cmd()\u202e\x00 🏦" }},
 		"large purpose":       {`"rent"`, `"` + strings.Repeat("x", 1<<20) + `"`, "", func(p TransactionPage) bool { return len(p.Transactions[0].Purpose) == 1<<20 }},

@@ -63,14 +63,16 @@ func (b *breaker) admit() (turn int, wait time.Duration, ok bool) {
 	return b.turn, 0, true
 }
 
-// report tells how an admitted call went, and returns the state after it.
-func (b *breaker) report(turn int, s sign) {
+// report tells how an admitted call went, and returns the state before and
+// after that.
+func (b *breaker) report(turn int, s sign) (before, after circuitbreaker.State) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	before = b.cb.State()
 	if turn != b.turn {
-		return
+		return before, before
 	}
-	probing := b.cb.IsHalfOpen()
+	probing := before == circuitbreaker.HalfOpenState
 	b.follow(func() {
 		switch {
 		case s == healthy:
@@ -88,6 +90,7 @@ func (b *breaker) report(turn int, s sign) {
 			b.cb.RecordFailure()
 		}
 	})
+	return before, b.cb.State()
 }
 
 // follow counts a change of state that do makes. It is called with mu held.

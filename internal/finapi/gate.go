@@ -79,7 +79,7 @@ func (g *gate) closed() *held {
 // provider to do, which a wrong answer does not say.
 func (g *gate) leave(p pass, s sign, strain bool) {
 	now := time.Now()
-	before := g.breaker.state()
+	before, after := g.breaker.report(p.turn, s)
 	switch {
 	case s == healthy && !strain:
 		g.limiter.succeeded()
@@ -90,14 +90,11 @@ func (g *gate) leave(p pass, s sign, strain bool) {
 		// much; counting it would leave a limit of one behind.
 		g.limiter.giveBack()
 	}
-	g.breaker.report(p.turn, s)
-	if after := g.breaker.state(); after != before {
-		switch after {
-		case circuitbreaker.OpenState:
-			g.log.Warn("provider breaker opened: no calls but probes until one succeeds")
-		case circuitbreaker.ClosedState:
-			g.log.Info("provider breaker closed: calls go on")
-		}
+	switch {
+	case before == circuitbreaker.ClosedState && after == circuitbreaker.OpenState:
+		g.log.Warn("provider breaker opened: no calls but probes until one succeeds")
+	case before == circuitbreaker.HalfOpenState && after == circuitbreaker.ClosedState:
+		g.log.Info("provider breaker closed: calls go on")
 	}
 	if s == healthy && !strain {
 		g.mu.Lock()

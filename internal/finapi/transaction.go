@@ -147,7 +147,7 @@ func checkPaging(p api.Paging, asked, rows int) problem {
 		return ""
 	case page != asked:
 		return "paging.page is not the page asked for"
-	case rows == 0:
+	case rows == 0 && total > 0:
 		return "an empty page before the end"
 	}
 	return ""
