@@ -38,7 +38,7 @@ func (c Config) Options() []kgo.Opt {
 // Addr returns the address of the cluster for kafka-go.
 func (c Config) Addr() net.Addr { return kafka.TCP(c.Brokers...) }
 
-// Transport returns the transport for a writer or client of kafka-go that
+// Transport returns the transport for a client of kafka-go that
 // needs to know these topics (none: all of the cluster). It keeps connections
 // open in goroutines of its own, which end after CloseIdleConnections.
 func (c Config) Transport(topics ...string) *kafka.Transport {
