@@ -375,6 +375,7 @@ func (c *committer) freshProducer(ctx context.Context) error {
 	c.close()
 	c.producer = nil
 	p, err := kgo.NewClient(c.options(
+		c.hooks("producer"),
 		kgo.TransactionalID(c.transactionalID()),
 		kgo.TransactionTimeout(c.cfg.TransactionTimeout),
 		kgo.ProducerLinger(0),

@@ -14,6 +14,10 @@ type Config struct {
 	// KafkaOpts go to every Kafka client: seed brokers, TLS, SASL, dialer,
 	// logger, hooks. Required (there is no default broker).
 	KafkaOpts []kgo.Opt
+	// Hooks, where set, makes the hooks of one client: it is called with
+	// "consumer" or "producer" each time the stage makes one, after the one
+	// before it is closed.
+	Hooks func(stage, client string) []kgo.Hook
 	// TopicPrefix goes before every topic, consumer group and transactional id.
 	TopicPrefix string
 	// Group goes before the stage's name in the consumer group, the

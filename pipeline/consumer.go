@@ -18,6 +18,7 @@ const maxPoll = 500
 
 func (s *session) consumerOptions() []kgo.Opt {
 	opts := s.options(
+		s.hooks("consumer"),
 		kgo.ConsumerGroup(s.group),
 		kgo.ConsumeTopics(s.topic),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),

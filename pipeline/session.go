@@ -154,6 +154,14 @@ func (s *session) options(opts ...kgo.Opt) []kgo.Opt {
 	return append(append(own, s.cfg.KafkaOpts...), opts...)
 }
 
+// hooks are those of the consumer or the producer.
+func (s *session) hooks(client string) kgo.Opt {
+	if s.cfg.Hooks == nil {
+		return kgo.WithHooks()
+	}
+	return kgo.WithHooks(s.cfg.Hooks(s.stage.Name, client)...)
+}
+
 func retryBackoff(try int) time.Duration {
 	return min(5*time.Millisecond<<min(try, 10), 500*time.Millisecond)
 }
