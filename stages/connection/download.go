@@ -28,8 +28,6 @@ func (h *handler) readConnection(ctx context.Context, t pipeline.Trigger, st *st
 	user := h.provider.User(st.UserID)
 	connection, err := h.provider.Connection(ctx, user, st.ConnectionID)
 	switch {
-	case flow.Busy(err):
-		return h.notYet(t, st, codeBusy)
 	case err != nil:
 		return h.connectionRefused(t, st, err)
 	case connection.UpdateStatus != finapi.StatusReady:
@@ -37,8 +35,6 @@ func (h *handler) readConnection(ctx context.Context, t pipeline.Trigger, st *st
 	}
 	accounts, err := h.provider.Accounts(ctx, user, st.ConnectionID)
 	switch {
-	case flow.Busy(err):
-		return h.notYet(t, st, codeBusy)
 	case err != nil:
 		return h.connectionRefused(t, st, err)
 	case slices.ContainsFunc(accounts, flow.Downloading):
@@ -49,10 +45,13 @@ func (h *handler) readConnection(ctx context.Context, t pipeline.Trigger, st *st
 	return h.loaded(t, st, connection, flow.InOrder(accounts))
 }
 
-// codeBusy is the provider's code for: busy, not yet.
-const codeBusy = "LOCKED"
-
+// connectionRefused handles a look that showed nothing. A connection that is
+// busy is no failure while there is time; after the deadline it is one, so that
+// attempts are counted and the import ends.
 func (h *handler) connectionRefused(t pipeline.Trigger, st *state, err error) (pipeline.Result, error) {
+	if flow.Busy(err) && t.Now.Before(h.downloadDeadline(st)) {
+		return h.lookAgain(flow.NewOutbox(Name, t), t, st)
+	}
 	end, err := flow.OfError(err, schemas.ReasonConnectionDeleted)
 	if err != nil {
 		return pipeline.Result{}, fmt.Errorf("read bank connection: %w", err)
@@ -64,18 +63,29 @@ func (h *handler) connectionRefused(t pipeline.Trigger, st *state, err error) (p
 // The provider has just said that the data is not there, so the deadline may
 // end the import.
 func (h *handler) notYet(t pipeline.Trigger, st *state, code string) (pipeline.Result, error) {
-	deadline := st.Since.Add(h.timing.DownloadDeadline)
-	if !t.Now.Before(deadline) {
+	if !t.Now.Before(h.downloadDeadline(st)) {
 		return h.fail(t, st, flow.Ending{Reason: schemas.ReasonDownloadTimeout, Code: code})
 	}
-	wait := h.timing.downloadWait(st.Looks)
-	st.Looks++
 	out := flow.NewOutbox(Name, t)
 	if st.Phase == categorizing { // the bank's data is on its way again
 		st.Phase, st.LoadedAt, st.Looks = downloading, schemas.Instant{}, 0
 		out.Add(h.downloadStatus(t, st))
 	}
-	return out.Result(st, pipeline.WakeAt(earlier(t.Now.Add(wait), deadline)))
+	return h.lookAgain(out, t, st)
+}
+
+// lookAgain waits for the next look.
+func (h *handler) lookAgain(out *flow.Outbox, t pipeline.Trigger, st *state) (pipeline.Result, error) {
+	wait := h.timing.CategoryPoll
+	if st.Phase == downloading {
+		wait = h.timing.downloadWait(st.Looks)
+		st.Looks++
+	}
+	return out.Result(st, pipeline.WakeAt(earlier(t.Now.Add(wait), h.downloadDeadline(st))))
+}
+
+func (h *handler) downloadDeadline(st *state) time.Time {
+	return st.Since.Add(h.timing.DownloadDeadline)
 }
 
 // startCategories begins the wait for categories. What a connection says in the
@@ -150,6 +160,6 @@ func (h *handler) downloadStatus(t pipeline.Trigger, st *state) schemas.ImportSt
 	st.Statuses++
 	status := st.importOf(t.Key).Status(schemas.StepDownloading, schemas.WaitingForBank, st.Since.Time, t.Now)
 	status.Counter = st.Statuses
-	status.UntilAt = schemas.At(st.Since.Add(h.timing.DownloadDeadline))
+	status.UntilAt = schemas.At(h.downloadDeadline(st))
 	return status
 }

@@ -64,10 +64,8 @@ func TestDownloadDeadline(t *testing.T) {
 	}{
 		"in progress":       {connection(finapi.StatusInProgress, ""), nil, "IN_PROGRESS"},
 		"unknown status":    {connection("SOMETHING", ""), nil, "SOMETHING"},
-		"busy":              {func() (finapi.Connection, error) { return finapi.Connection{}, errBusy }, nil, "LOCKED"},
 		"interface":         {readyConnection, accountsOf(account(1, finapi.InterfaceUpdated), account(2, finapi.InterfaceDownloadInProgress)), "DOWNLOAD_IN_PROGRESS"},
 		"one of interfaces": {readyConnection, accountsOf(account(1, finapi.InterfaceUpdated, finapi.InterfaceDownloadInProgress)), "DOWNLOAD_IN_PROGRESS"},
-		"busy accounts":     {readyConnection, func() ([]finapi.Account, error) { return nil, errBusy }, "LOCKED"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,6 +79,37 @@ func TestDownloadDeadline(t *testing.T) {
 			}
 			if last := b.looks[len(b.looks)-1]; last != time.Hour {
 				t.Errorf("last look after %s, want an hour", last)
+			}
+		})
+	}
+}
+
+// TestBusy: 423 means not yet and burns no attempt, until the deadline.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	for name, busy := range map[string]func(b *bank){
+		"connection": func(b *bank) {
+			b.connection = func() (finapi.Connection, error) { return finapi.Connection{}, errBusy }
+		},
+		"accounts": func(b *bank) { b.accounts = func() ([]finapi.Account, error) { return nil, errBusy } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m, b := connected(t, Timing{})
+			busy(b)
+			for m.Wake.Before(start.Add(time.Hour)) {
+				if events := mustFire(t, m); len(events) != 0 {
+					t.Fatalf("events %+v while busy", events)
+				}
+			}
+			for range 2 {
+				if _, err := m.Fire(); !errors.Is(err, errBusy) || m.Now.Sub(start) != time.Hour {
+					t.Fatalf("after %s: %v, want the error at the deadline", m.Now.Sub(start), err)
+				}
+			}
+			b.connection, b.accounts = readyConnection, accountsOf(account(1, finapi.InterfaceUpdated))
+			if got := endingOf(t, runOut(t, m)); got != (ending{}) {
+				t.Errorf("ended with %+v, want connection-ready", got)
 			}
 		})
 	}
@@ -132,7 +161,7 @@ func TestCategories(t *testing.T) {
 		"pending, then ready": {say{readyPending, readyConnection}, true, []time.Duration{0, 5 * time.Second}},
 		"busy in between": {
 			say{readyConnection, func() (finapi.Connection, error) { return finapi.Connection{}, errBusy }, readyConnection}, true,
-			[]time.Duration{0, 5 * time.Second, 7 * time.Second, 12 * time.Second},
+			[]time.Duration{0, 5 * time.Second, 10 * time.Second},
 		},
 		"downloading again": {
 			say{readyConnection, connection(finapi.StatusInProgress, ""), readyConnection}, true,

@@ -278,7 +278,7 @@ func TestMoneyIsExact(t *testing.T) {
 	for i := 1; i <= 1000; i++ {
 		rs = append(rs, row(11, i, "0.1"))
 	}
-	rs = append(rs, row(11, 1001, "12345678901234.56"), row(11, 1002, "-0.001"), row(11, 1003, "1e2"))
+	rs = append(rs, row(11, 1001, "12345678901234.56"), row(11, 1002, "-0.001"), row(11, 1003, "100"))
 	b.rows[11], b.perPage = rs, 500
 	b.hook = func(account int64, _ int, p *finapi.TransactionPage) error {
 		if account == 11 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bankimport/bankimport/pipeline"
 	"github.com/bankimport/bankimport/schemas"
+	"github.com/bankimport/bankimport/schemas/schematest"
 )
 
 // TB is the part of [testing.TB] that is used, so that rapid's T fits too.
@@ -33,6 +34,8 @@ type Machine struct {
 	Wake  time.Time
 	// Written are all records committed so far.
 	Written []pipeline.Event
+	// Schemas check what is published. Made when it is needed, where nil.
+	Schemas *schematest.Validator
 
 	cause, traceparent string
 	offset             int64
@@ -156,6 +159,9 @@ func (m *Machine) published(e pipeline.Event) schemas.Event {
 		m.T.Errorf("event for topic %q, which the stage does not declare", e.Topic)
 	}
 	event := Decode(m.T, e)
+	if err := m.schemas().Validate(event.Type(), e.Value); err != nil {
+		m.T.Errorf("%s breaks its schema: %v", event.Type(), err)
+	}
 	if got := string(e.Key); got != event.Key() {
 		m.T.Errorf("%s has key %q, want %q", event.Type(), got, event.Key())
 	}
@@ -168,6 +174,17 @@ func (m *Machine) published(e pipeline.Event) schemas.Event {
 	}
 	m.ids[id] = true
 	return event
+}
+
+func (m *Machine) schemas() *schematest.Validator {
+	if m.Schemas == nil {
+		v, err := schematest.New()
+		if err != nil {
+			m.T.Fatalf("compile schemas: %v", err)
+		}
+		m.Schemas = v
+	}
+	return m.Schemas
 }
 
 // Header returns the header of a record to publish.
