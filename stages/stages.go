@@ -13,6 +13,7 @@ package stages
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/bankimport/bankimport/internal/callback"
 	"github.com/bankimport/bankimport/internal/finapi"
@@ -45,13 +46,13 @@ type Sealer interface {
 type Deps struct {
 	// Provider is asked for everything about banks. Required.
 	Provider Provider
-	// Callbacks seals callback URLs. Required.
+	// Callbacks seals callback URLs. Required by webform.
 	Callbacks Sealer
 	// CallbackBaseURL is where the webhook bridge is reached from outside, like
-	// https://bridge.example.com. Required.
+	// https://bridge.example.com. Required by webform.
 	CallbackBaseURL string
 	// AccountKey is the secret of the account keys, at least 32 bytes. It never
-	// changes. Required.
+	// changes. Required by accounts.
 	AccountKey []byte
 	// AccountTypes are asked for where a request names none. Default: all.
 	AccountTypes []string
@@ -62,24 +63,49 @@ type Deps struct {
 }
 
 // All returns the stages in the order data flows, or all that is wrong with d.
-func All(d Deps) ([]pipeline.Stage, error) {
-	if d.Provider == nil || d.Callbacks == nil { // a nil in an interface of the stages' own is not nil any more
-		return nil, errors.New("stages: provider and sealer of callbacks are required")
+func All(d Deps) ([]pipeline.Stage, error) { return Named(d) }
+
+// Named returns the stages with these names (none: all), in the order data
+// flows, for a process that runs only some. Of d it needs what these need.
+func Named(d Deps, names ...string) ([]pipeline.Stage, error) {
+	if d.Provider == nil { // a nil in an interface of the stages' own is not nil any more
+		return nil, errors.New("stages: a provider is required")
 	}
-	// import-requested → webform-created, webform-awaited
-	form, err1 := webform.New(webform.Config{
+	var chosen []pipeline.Stage
+	var wrong []error
+	for _, stage := range []struct {
+		name string
+		make func(Deps) (pipeline.Stage, error)
+	}{
+		{webform.Name, newWebform},           // import-requested → webform-created, webform-awaited
+		{connection.Name, newConnection},     // webform-awaited, webform-completed → connection-ready
+		{accounts.Name, newAccounts},         // connection-ready → account, accounts-fetched
+		{transactions.Name, newTransactions}, // accounts-fetched → transaction, import-completed
+	} {
+		if len(names) > 0 && !slices.Contains(names, stage.name) {
+			continue
+		}
+		made, err := stage.make(d)
+		chosen, wrong = append(chosen, made), append(wrong, err)
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return nil, err
+	}
+	return chosen, nil
+}
+
+func newWebform(d Deps) (pipeline.Stage, error) {
+	if d.Callbacks == nil { // as with the provider
+		return pipeline.Stage{}, errors.New("stages: webform needs a sealer of callbacks")
+	}
+	return webform.New(webform.Config{
 		Provider: d.Provider, Callbacks: d.Callbacks, CallbackBaseURL: d.CallbackBaseURL,
 		AccountTypes: d.AccountTypes, FormGrace: d.Timing.WithDefaults().FormGrace,
 	})
-	// webform-awaited, webform-completed → connection-ready
-	conn, err2 := connection.New(d.Provider, d.Timing)
-	// connection-ready → account, accounts-fetched
-	accs, err3 := accounts.New(d.Provider, d.AccountKey)
-	// accounts-fetched → transaction, import-completed
-	rows, err4 := transactions.New(d.Provider, d.Reading)
-
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
-		return nil, err
-	}
-	return []pipeline.Stage{form, conn, accs, rows}, nil
 }
+
+func newConnection(d Deps) (pipeline.Stage, error) { return connection.New(d.Provider, d.Timing) }
+
+func newAccounts(d Deps) (pipeline.Stage, error) { return accounts.New(d.Provider, d.AccountKey) }
+
+func newTransactions(d Deps) (pipeline.Stage, error) { return transactions.New(d.Provider, d.Reading) }
