@@ -1,6 +1,10 @@
 package bankdata
 
-import "strconv"
+import (
+	"errors"
+	"strconv"
+	"strings"
+)
 
 // Cents is an amount in hundredths of its currency.
 type Cents int64
@@ -22,3 +26,22 @@ func (c Cents) AppendText(b []byte) []byte {
 	}
 	return b
 }
+
+// ParseCents reads a decimal number with at most two places, e.g. -12.5.
+func ParseCents(s string) (Cents, error) {
+	digits, negative := strings.CutPrefix(s, "-")
+	whole, fraction, _ := strings.Cut(digits, ".")
+	if len(fraction) > 2 || whole == "" || len(whole) > 15 {
+		return 0, errAmount
+	}
+	n, err := strconv.ParseUint(whole+(fraction + "00")[:2], 10, 63)
+	if err != nil {
+		return 0, errAmount
+	}
+	if negative {
+		return -Cents(n), nil
+	}
+	return Cents(n), nil
+}
+
+var errAmount = errors.New("not an amount with at most two decimal places")

@@ -1,0 +1,155 @@
+package simulator
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/bankimport/bankimport/internal/finapi/api"
+)
+
+// Callback is what became of one call to a form's callbacks.finalised.
+type Callback struct {
+	Status string `json:"status"` // that the form had
+	// Outcome is "waiting", "lost" (by the mode), "queue full", "failed" (nobody
+	// took it) or the status code of the answer, which the provider ignores.
+	Outcome string `json:"outcome"`
+}
+
+// callbackQueue bounds the callbacks that wait for a worker.
+const callbackQueue = 10_000
+
+// callBack sends a form's callback as the mode says. The caller holds the mutex.
+func (s *Simulator) callBack(f *form, at time.Time) {
+	copies := map[CallbackMode]int{DeliverCallbacks: 1, DoubleCallbacks: 2}[s.mode]
+	if copies == 0 {
+		f.callbacks = append(f.callbacks, &Callback{Status: string(f.status), Outcome: "lost"})
+		return
+	}
+	for range copies {
+		record := &Callback{Status: string(f.status), Outcome: "waiting"}
+		f.callbacks = append(f.callbacks, record)
+		d := delivery{
+			url: f.request.Callbacks.Finalised, body: api.WebFormCallback{WebFormID: f.id, Status: f.status},
+			done: func(outcome string) {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				record.Outcome = outcome
+				s.changed()
+			},
+		}
+		// Not from here: done takes the mutex.
+		s.agenda.at(at.Add(s.config.CallbackDelay), func() { s.courier.send(d) })
+	}
+}
+
+// courier carries callbacks: once each, without proof of who sends them, and
+// whatever the answer is.
+type courier struct {
+	client *http.Client
+	log    *slog.Logger
+	queue  chan delivery
+}
+
+type delivery struct {
+	url  string
+	body api.WebFormCallback
+	done func(outcome string)
+}
+
+func newCourier(c Config) *courier {
+	dialer := &net.Dialer{Timeout: c.CallbackTimeout}
+	return &courier{
+		log: c.Logger, queue: make(chan delivery, callbackQueue),
+		client: &http.Client{
+			Timeout: c.CallbackTimeout,
+			Transport: &http.Transport{
+				DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+					return dialer.DialContext(ctx, network, redirected(c.CallbackDial, addr))
+				},
+				TLSClientConfig:     &tls.Config{RootCAs: c.CallbackCA, MinVersion: tls.VersionTLS12},
+				MaxIdleConnsPerHost: c.CallbackWorkers,
+				IdleConnTimeout:     30 * time.Second,
+				ForceAttemptHTTP2:   true,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// redirected finds where an address is really dialled. A setting for host and
+// port goes before one for the host.
+func redirected(dial map[string]string, addr string) string {
+	if to, ok := dial[addr]; ok {
+		return to
+	}
+	if host, _, err := net.SplitHostPort(addr); err == nil {
+		if to, ok := dial[host]; ok {
+			return to
+		}
+	}
+	return addr
+}
+
+// send hands a callback to the workers. It never blocks: the clock calls it.
+func (c *courier) send(d delivery) {
+	select {
+	case c.queue <- d:
+	default:
+		c.log.Warn("callback dropped: too many are waiting", "waiting", callbackQueue)
+		d.done("queue full")
+	}
+}
+
+// work delivers callbacks until ctx ends, which also interrupts them.
+func (c *courier) work(ctx context.Context) {
+	for {
+		select {
+		case d := <-c.queue:
+			d.done(c.deliver(ctx, d))
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (c *courier) deliver(ctx context.Context, d delivery) (outcome string) {
+	body, err := json.Marshal(d.body)
+	if err == nil {
+		var r *http.Request
+		if r, err = http.NewRequestWithContext(ctx, http.MethodPost, d.url, bytes.NewReader(body)); err == nil {
+			r.Header.Set("Content-Type", "application/json")
+			outcome, err = c.post(r)
+		}
+	}
+	if err != nil {
+		if u, ok := errors.AsType[*url.Error](err); ok {
+			err = u.Err // the URL is a secret
+		}
+		c.log.Warn("callback not delivered", "err", err)
+		return "failed"
+	}
+	c.log.Debug("callback delivered", "code", outcome)
+	return outcome
+}
+
+func (c *courier) post(r *http.Request) (code string, err error) {
+	answer, err := c.client.Do(r)
+	if err != nil {
+		return "", err
+	}
+	// Reading a little keeps the connection usable; what it says does not matter.
+	_, _ = io.CopyN(io.Discard, answer.Body, 4<<10)
+	return strconv.Itoa(answer.StatusCode), answer.Body.Close()
+}
+
+func (c *courier) close() { c.client.CloseIdleConnections() }

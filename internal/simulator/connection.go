@@ -1,0 +1,228 @@
+package simulator
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/bankimport/bankimport/internal/finapi/api"
+	"github.com/bankimport/bankimport/internal/simulator/bankdata"
+)
+
+// connection is a bank that a user has connected. It does not change: how far the
+// download is follows from the time alone.
+//
+//	made ── downloading ──▶ ready ── categorizing ──▶ categorized
+//	        no balances,            rows without
+//	        no rows                 categories
+type connection struct {
+	id          int64
+	user        *user
+	bank        Bank
+	name        string
+	via         string // the banking interface
+	maxDays     int
+	made        time.Time
+	ready       time.Time
+	categorized time.Time
+	accounts    []*account
+}
+
+// account is an account of a connection.
+type account struct {
+	id         int64
+	connection *connection
+	bankdata.Account
+	balances bool  // whether its balance was asked for
+	from     int   // position of its first row in the ledger
+	rows     int   // how many there are from there on
+	firstRow int64 // id of that row; the ids of the others follow
+	totals   bankdata.Totals
+}
+
+func (c *connection) downloading(now time.Time) bool { return now.Before(c.ready) }
+
+// busy says that nothing about the connection may be changed.
+func (c *connection) busy(now time.Time) bool { return now.Before(c.categorized) }
+
+func (c *connection) updateStatus(now time.Time) api.UpdateStatus {
+	if c.downloading(now) {
+		return api.UpdateStatusInProgress
+	}
+	return api.UpdateStatusReady
+}
+
+// categorizationStatus means something only once the download is ready. Until
+// then it stays what it is for a connection that has nothing to categorize.
+func (c *connection) categorizationStatus(now time.Time) api.CategorizationStatus {
+	switch half := c.ready.Add(c.categorized.Sub(c.ready) / 2); {
+	case c.downloading(now), !now.Before(c.categorized):
+		return api.CategorizationStatusReady
+	case now.Before(half):
+		return api.CategorizationStatusPending
+	default:
+		return api.CategorizationStatusInProgress
+	}
+}
+
+// loaded says that the account has its data.
+func (a *account) loaded(now time.Time) bool { return !a.Fails && !a.connection.downloading(now) }
+
+// visibleRows is how many rows a reader sees.
+func (a *account) visibleRows(now time.Time) int {
+	if !a.loaded(now) {
+		return 0
+	}
+	return a.rows
+}
+
+func (a *account) status(now time.Time) api.AccountInterfaceStatus {
+	switch {
+	case a.connection.downloading(now):
+		return api.AccountInterfaceStatusDownloadInProgress
+	case a.Fails:
+		return api.AccountInterfaceStatusDownloadFailed
+	default:
+		return api.AccountInterfaceStatusUpdated
+	}
+}
+
+// connect makes a connection of what the user has chosen in a form. The caller
+// holds the mutex.
+func (s *Simulator) connect(f *form, chosen []bankdata.Account, now time.Time) *connection {
+	c := &connection{
+		id: s.id(), user: f.user, bank: f.bank, name: f.request.BankConnectionName, via: f.via(),
+		maxDays: f.request.MaxDaysForDownload,
+		made:    now, ready: now.Add(s.config.DownloadTime),
+	}
+	c.categorized = c.ready.Add(s.config.CategorizationTime)
+	for _, data := range chosen {
+		a := &account{id: s.id(), connection: c, Account: data, balances: !f.request.SkipBalancesDownload}
+		if !f.request.SkipPositionsDownload {
+			a.from = data.Ledger.Since(c.maxDays)
+			a.rows = data.Ledger.Len() - a.from
+			a.totals = data.Ledger.Totals(a.from)
+		}
+		c.accounts = append(c.accounts, a)
+	}
+	for _, a := range c.accounts {
+		a.firstRow = s.ids(a.rows)
+		s.accounts[a.id] = a
+	}
+	s.connections[c.id] = c
+	f.user.connections = append(f.user.connections, c)
+	s.oldest = append(s.oldest, c)
+	for len(s.connections) > s.config.MaxConnections || s.connections[s.oldest[0].id] == nil {
+		s.forgetConnection(s.oldest[0]) // or it is gone already
+		s.oldest = s.oldest[1:]
+	}
+	s.changed()
+	return c
+}
+
+// connectionTo finds a user's connection to a bank. The caller holds the mutex.
+func (s *Simulator) connectionTo(u *user, bank int64) *connection {
+	for _, c := range u.connections {
+		if c.bank.ID == bank {
+			return c
+		}
+	}
+	return nil
+}
+
+// forgetConnection takes a connection out. The caller holds the mutex.
+func (s *Simulator) forgetConnection(c *connection) {
+	delete(s.connections, c.id)
+	for _, a := range c.accounts {
+		delete(s.accounts, a.id)
+	}
+	c.user.connections = slices.DeleteFunc(slices.Clone(c.user.connections), func(other *connection) bool { return other == c })
+	s.changed()
+}
+
+// ownConnection finds the connection that the path names. The caller holds the
+// mutex.
+func (s *Simulator) ownConnection(c *call) (*connection, *refusal) {
+	id, err := strconv.ParseInt(c.r.PathValue("id"), 10, 64)
+	if err != nil {
+		return nil, badRequest("Die ID ist keine Zahl.", "The id is not a number.")
+	}
+	conn := s.connections[id]
+	if conn == nil || conn.user != c.user() {
+		return nil, unknownEntity()
+	}
+	return conn, nil
+}
+
+// getConnection is GET /api/v2/bankConnections/{id}.
+func (s *Simulator) getConnection(c *call) (int, any, *refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	conn, no := s.ownConnection(c)
+	if no != nil {
+		return 0, nil, no
+	}
+	return http.StatusOK, s.writtenConnection(conn, c.now), nil
+}
+
+type connectionList struct {
+	Connections []api.BankConnection `json:"connections"`
+}
+
+// listConnections is GET /api/v2/bankConnections. It has no pages.
+func (s *Simulator) listConnections(c *call) (int, any, *refusal) {
+	q := c.query()
+	ids := q.ids("ids")
+	if q.no != nil {
+		return 0, nil, q.no
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := connectionList{Connections: []api.BankConnection{}}
+	for _, conn := range c.user().connections {
+		if ids == nil || ids[conn.id] {
+			list.Connections = append(list.Connections, s.writtenConnection(conn, c.now))
+		}
+	}
+	return http.StatusOK, list, nil
+}
+
+// deleteConnection is DELETE /api/v2/bankConnections/{id}.
+func (s *Simulator) deleteConnection(c *call) (int, any, *refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	conn, no := s.ownConnection(c)
+	if no != nil {
+		return 0, nil, no
+	}
+	if conn.busy(c.now) {
+		return 0, nil, locked()
+	}
+	s.forgetConnection(conn)
+	return http.StatusOK, nil, nil
+}
+
+func (s *Simulator) writtenConnection(c *connection, now time.Time) api.BankConnection {
+	no := false
+	via := api.BankConnectionInterface{
+		BankingInterface:   api.BankingInterface(c.via),
+		LoginCredentials:   []map[string]any{{"label": loginLabel, "value": nil}, {"label": passwordLabel, "value": nil}},
+		TwoStepProcedures:  []map[string]any{},
+		UserActionRequired: &no,
+		MaxDaysForDownload: c.maxDays,
+	}
+	if !c.downloading(now) { // OK says that the login worked, whatever became of the accounts
+		via.LastManualUpdate = api.UpdateResult{Result: api.UpdateResultCodeOK, Timestamp: accessTime(c.ready)}
+	}
+	written := api.BankConnection{
+		ID: c.id, Name: c.name, Bank: s.writtenBank(c.bank),
+		UpdateStatus: c.updateStatus(now), CategorizationStatus: c.categorizationStatus(now),
+		Interfaces: []api.BankConnectionInterface{via},
+		AccountIds: []int64{},
+	}
+	for _, a := range c.accounts {
+		written.AccountIds = append(written.AccountIds, a.id)
+	}
+	return written
+}

@@ -1,0 +1,230 @@
+package simulator
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/bankimport/bankimport/internal/finapi/api"
+)
+
+const (
+	maxShown    = 50 // forms and connections on the front page
+	maxWatchers = 64 // front pages that are kept up to date
+	watchEvery  = 500 * time.Millisecond
+)
+
+// front is what the front page shows.
+type front struct {
+	Page, Title            string
+	Now                    time.Time
+	Login, NoTANLogin, TAN string
+	Banks                  []Bank
+	Callbacks              CallbackMode
+	Forms                  []frontForm
+	AllForms               int
+	Connections            []frontConnection
+	AllConnections         int
+	MaxShown               int
+}
+
+type frontForm struct {
+	ID, User, Bank   string
+	Status           string
+	Word, Mark, Code string
+	Open             string // path, while nobody has opened it
+	Created, Expires time.Time
+	Ended            time.Time // zero: it has not
+	Callback         string
+}
+
+type frontConnection struct {
+	ID         int64
+	User, Bank string
+	Word, Mark string
+	Made       time.Time
+	Accounts   []frontAccount
+	Removable  bool
+}
+
+type frontAccount struct {
+	Name, Word string
+	Balance    interface{ String() string }
+	Known      bool // the balance
+	Rows       int
+}
+
+// frontPage is what the simulator is and what has happened in it.
+func (s *Simulator) frontPage(w http.ResponseWriter, _ *http.Request) {
+	s.show(w, http.StatusOK, "front", s.viewOfFront())
+}
+
+func (s *Simulator) viewOfFront() front {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.clock.Now()
+	v := front{
+		Page: "front", Title: "Provider simulator", Now: now, Login: demoLogin, NoTANLogin: noTANLogin, TAN: demoTAN,
+		Banks: s.catalogue.Search(""), Callbacks: s.mode,
+		AllForms: len(s.forms), AllConnections: len(s.connections), MaxShown: maxShown,
+	}
+	forms := make([]*form, 0, len(s.forms))
+	for _, f := range s.forms {
+		forms = append(forms, f)
+	}
+	slices.SortFunc(forms, func(a, b *form) int { return cmp.Or(b.created.Compare(a.created), cmp.Compare(a.id, b.id)) })
+	for _, f := range forms[:min(len(forms), maxShown)] {
+		if f = s.formNow(f.id, now); f != nil {
+			v.Forms = append(v.Forms, f.onFront())
+		}
+	}
+	connections := make([]*connection, 0, len(s.connections))
+	for _, c := range s.connections {
+		connections = append(connections, c)
+	}
+	slices.SortFunc(connections, func(a, b *connection) int { return cmp.Compare(b.id, a.id) })
+	for _, c := range connections[:min(len(connections), maxShown)] {
+		v.Connections = append(v.Connections, c.onFront(now))
+	}
+	return v
+}
+
+func (f *form) onFront() frontForm {
+	v := frontForm{
+		ID: f.id, User: f.user.id, Bank: f.bank.Name, Status: string(f.status), Code: f.code,
+		Created: f.created, Expires: f.expires, Ended: f.ended,
+	}
+	v.Word, v.Mark = f.word()
+	if f.status == api.WebFormStatusNotYetOpened {
+		v.Open = "/wf/" + f.id
+	}
+	for _, c := range f.callbacks {
+		if v.Callback != "" {
+			v.Callback += ", "
+		}
+		v.Callback += c.Outcome
+	}
+	return v
+}
+
+// word says how a form stands, and with which sign.
+func (f *form) word() (word, mark string) {
+	switch f.status {
+	case api.WebFormStatusNotYetOpened:
+		return "not opened yet", "waiting"
+	case api.WebFormStatusInProgress:
+		return "being filled in", "running"
+	case api.WebFormStatusCompleted:
+		return "completed", "good"
+	case api.WebFormStatusCompletedWithError:
+		return "completed with an error", "bad"
+	case api.WebFormStatusExpired:
+		return "expired", "stopped"
+	case api.WebFormStatusAborted:
+		return "aborted by the user", "stopped"
+	default:
+		return "cancelled by the client", "stopped"
+	}
+}
+
+func (c *connection) onFront(now time.Time) frontConnection {
+	v := frontConnection{ID: c.id, User: c.user.id, Bank: c.bank.Name, Made: c.made, Removable: !c.busy(now)}
+	switch {
+	case c.downloading(now):
+		v.Word, v.Mark = "downloading", "running"
+	case c.busy(now):
+		v.Word, v.Mark = "categorizing", "running"
+	default:
+		v.Word, v.Mark = "ready", "good"
+	}
+	for _, a := range c.accounts {
+		shown := frontAccount{Name: a.Name, Balance: a.Balance, Known: a.loaded(now) && a.balances, Rows: a.visibleRows(now)}
+		switch a.status(now) {
+		case api.AccountInterfaceStatusDownloadInProgress:
+			shown.Word = "downloading"
+		case api.AccountInterfaceStatusDownloadFailed:
+			shown.Word = "failed"
+		}
+		v.Accounts = append(v.Accounts, shown)
+	}
+	return v
+}
+
+// disconnect removes a connection, so that its user can connect the bank again.
+func (s *Simulator) disconnect(w http.ResponseWriter, r *http.Request) {
+	id, _ := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	s.mu.Lock()
+	if c := s.connections[id]; c != nil && !c.busy(s.clock.Now()) {
+		s.forgetConnection(c)
+	}
+	s.mu.Unlock()
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// writeJournal hands out the journal as JSON.
+func (s *Simulator) writeJournal(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	if err := e.Encode(s.Journal()); err != nil {
+		s.log.Debug("journal was not read to its end", "err", err)
+	}
+}
+
+// tellChanges is a stream of server-sent events: one whenever the front page would
+// look different. Most of what it shows follows from the time, so it looks again
+// and again instead of being told.
+func (s *Simulator) tellChanges(w http.ResponseWriter, r *http.Request) {
+	if n := s.watchers.Add(1); n > maxWatchers {
+		s.watchers.Add(-1)
+		http.Error(w, "too many pages are open; reload to see what is new", http.StatusServiceUnavailable)
+		return
+	}
+	defer s.watchers.Add(-1)
+	stream := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	if err := stream.Flush(); err != nil {
+		return
+	}
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	seen, busy := s.changes.Load(), true
+	for {
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return
+		case <-s.done:
+			return
+		}
+		now, still := s.changes.Load(), s.anythingRuns()
+		if now == seen && !busy && !still {
+			continue
+		}
+		seen, busy = now, still
+		if _, err := w.Write([]byte("data: changed\n\n")); err != nil {
+			return
+		}
+		if err := stream.Flush(); err != nil {
+			return
+		}
+	}
+}
+
+// anythingRuns says that time alone changes what the front page shows soon.
+func (s *Simulator) anythingRuns() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.clock.Now()
+	for i := len(s.oldest) - 1; i >= 0 && i >= len(s.oldest)-maxShown; i-- {
+		if s.oldest[i].busy(now) {
+			return true
+		}
+	}
+	return false
+}

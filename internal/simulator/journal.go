@@ -1,0 +1,160 @@
+package simulator
+
+import (
+	"cmp"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bankimport/bankimport/internal/simulator/bankdata"
+)
+
+// Journal is what the simulator has done: the truth that a test compares the
+// results of others with. It is a copy. Forms and connections that were deleted
+// or forgotten are not in it.
+type Journal struct {
+	Forms       []FormRecord           `json:"forms"`       // oldest first
+	Connections []ConnectionRecord     `json:"connections"` // by id
+	Calls       map[string]map[int]int `json:"calls"`       // how many, by operation and status code
+}
+
+// FormRecord is a web form.
+type FormRecord struct {
+	ID           string     `json:"id"`
+	User         string     `json:"user"`
+	BankID       int64      `json:"bank_id"` // 0: none chosen yet
+	Status       string     `json:"status"`
+	ErrorCode    string     `json:"error_code"`    // "" for none
+	ConnectionID int64      `json:"connection_id"` // 0: none
+	Created      time.Time  `json:"created"`
+	Expires      time.Time  `json:"expires"`
+	Ended        time.Time  `json:"ended,omitzero"`
+	Callbacks    []Callback `json:"callbacks"`
+}
+
+// ConnectionRecord is a bank connection with all its bank delivers, also while
+// the download is still running.
+type ConnectionRecord struct {
+	ID       int64           `json:"id"`
+	User     string          `json:"user"`
+	BankID   int64           `json:"bank_id"`
+	Ready    time.Time       `json:"ready"` // when the download ends
+	Accounts []AccountRecord `json:"accounts"`
+}
+
+// AccountRecord is an account. One that does not load has no rows.
+type AccountRecord struct {
+	ID       int64  `json:"id"`
+	Type     string `json:"type"` // as Access spells it
+	Number   string `json:"number"`
+	Loaded   bool   `json:"loaded"`
+	Rows     int    `json:"rows"`
+	Income   string `json:"income"` // exact, as the provider writes amounts
+	Spending string `json:"spending"`
+	Balance  string `json:"balance"` // the sum of the rows
+}
+
+// RowRecord is a transaction.
+type RowRecord struct {
+	ID     int64
+	Amount string
+}
+
+// Journal gives what has happened so far.
+func (s *Simulator) Journal() Journal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.clock.Now()
+	for id := range s.forms {
+		s.formNow(id, now)
+	}
+	j := Journal{Forms: []FormRecord{}, Connections: []ConnectionRecord{}, Calls: s.calls.copy()}
+	for _, f := range s.forms {
+		j.Forms = append(j.Forms, f.record())
+	}
+	slices.SortFunc(j.Forms, func(a, b FormRecord) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
+	for _, c := range s.connections {
+		j.Connections = append(j.Connections, c.record())
+	}
+	slices.SortFunc(j.Connections, func(a, b ConnectionRecord) int { return cmp.Compare(a.ID, b.ID) })
+	return j
+}
+
+// Rows are all transactions of an account by id, also while the download is
+// still running. An unknown account and one that does not load have none.
+func (s *Simulator) Rows(accountID int64) iter.Seq[RowRecord] {
+	return func(yield func(RowRecord) bool) {
+		a := s.account(accountID)
+		if a == nil || a.Fails {
+			return
+		}
+		for i := range a.rows {
+			r := row{a, a.from + i}
+			if !yield(RowRecord{r.id(), a.Ledger.Cents(r.at).String()}) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Simulator) account(id int64) *account {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accounts[id]
+}
+
+func (f *form) record() FormRecord {
+	r := FormRecord{
+		ID: f.id, User: f.user.id, BankID: f.bank.ID, Status: string(f.status), ErrorCode: f.code,
+		ConnectionID: f.connected, Created: f.created, Expires: f.expires, Ended: f.ended, Callbacks: []Callback{},
+	}
+	for _, c := range f.callbacks {
+		r.Callbacks = append(r.Callbacks, *c)
+	}
+	return r
+}
+
+func (c *connection) record() ConnectionRecord {
+	r := ConnectionRecord{ID: c.id, User: c.user.id, BankID: c.bank.ID, Ready: c.ready}
+	for _, a := range c.accounts {
+		record := AccountRecord{ID: a.id, Type: a.Type, Number: a.Number, Loaded: !a.Fails}
+		totals := a.totals
+		if a.Fails {
+			totals = bankdata.Totals{}
+		}
+		record.Rows, record.Income = totals.Count, totals.Income.String()
+		record.Spending, record.Balance = totals.Spending.String(), totals.Balance().String()
+		r.Accounts = append(r.Accounts, record)
+	}
+	return r
+}
+
+// callCounter counts calls by operation and status code. Both are few.
+type callCounter struct {
+	mu sync.Mutex
+	n  map[string]map[int]int
+}
+
+func (c *callCounter) add(operation string, status int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = make(map[string]map[int]int)
+	}
+	if c.n[operation] == nil {
+		c.n[operation] = make(map[int]int)
+	}
+	c.n[operation][status]++
+}
+
+func (c *callCounter) copy() map[string]map[int]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make(map[string]map[int]int, len(c.n))
+	for operation, statuses := range c.n {
+		all[operation] = maps.Clone(statuses)
+	}
+	return all
+}

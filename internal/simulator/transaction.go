@@ -1,0 +1,186 @@
+package simulator
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/bankimport/bankimport/internal/finapi/api"
+	"github.com/bankimport/bankimport/internal/simulator/bankdata"
+)
+
+// listTransactions is GET /api/v2/transactions. Without filters on rows a page
+// costs what is on it, however large the account; with them all rows are looked
+// at.
+func (s *Simulator) listTransactions(c *call) (int, any, *refusal) {
+	q := c.query()
+	if q.values.Get("view") == "" {
+		q.wrong("MISSING_FIELD", "view", "fehlt.", "is missing.")
+	}
+	q.one("view", "bankView", "userView") // nobody can split rows here, so they look alike
+	accounts := q.ids("accountIds")
+	wanted := q.rowFilter()
+	part := q.page()
+	descending, no := q.order()
+	if q.no != nil {
+		return 0, nil, q.no
+	}
+	if no != nil {
+		return 0, nil, no
+	}
+
+	found := make([]*account, 0, 8)
+	s.mu.Lock()
+	for _, conn := range c.user().connections {
+		for _, a := range conn.accounts {
+			if accounts == nil || accounts[a.id] {
+				found = append(found, a) // ids of rows rise with those of accounts
+			}
+		}
+	}
+	s.mu.Unlock()
+
+	var rows rowSet = allRows{found, c.now}
+	if !wanted.everything() {
+		rows = wanted.pick(found, c)
+	}
+	totals := rows.totals()
+	from, to := part.of(totals.Count)
+	list := transactionList{
+		Transactions: make([]transaction, 0, to-from), Paging: part.paging(totals.Count),
+		Income: number(totals.Income), Spending: number(totals.Spending), Balance: number(totals.Balance()),
+	}
+	for i := from; i < to; i++ {
+		at := i
+		if descending {
+			at = totals.Count - 1 - i
+		}
+		list.Transactions = append(list.Transactions, rows.at(at).written(c))
+	}
+	return http.StatusOK, list, nil
+}
+
+// order reads the parameter of that name. Ordering by anything but the id is not
+// simulated, and says so instead of answering in another order.
+func (q *query) order() (descending bool, no *refusal) {
+	for _, v := range q.values["order"] {
+		property, direction, _ := strings.Cut(v, ",")
+		switch strings.ToLower(direction) {
+		case "", "asc":
+		case "desc":
+			descending = true
+		default:
+			q.wrong("BAD_REQUEST", "order", "weder asc noch desc.", "neither asc nor desc.")
+		}
+		if property != "id" {
+			return false, refuse(http.StatusNotImplemented, "UNSUPPORTED_ORDER",
+				"Der Simulator ordnet Umsätze nur nach id.", "The simulator orders transactions by id only.")
+		}
+	}
+	return descending, nil
+}
+
+// rowSet is an ordered set of rows.
+type rowSet interface {
+	totals() bankdata.Totals
+	at(i int) row
+}
+
+// row is one row of an account, by its position in the ledger.
+type row struct {
+	account *account
+	at      int
+}
+
+func (r row) id() int64 { return r.account.firstRow + int64(r.at-r.account.from) }
+
+// allRows are all rows of some accounts.
+type allRows struct {
+	accounts []*account
+	now      time.Time
+}
+
+func (a allRows) totals() bankdata.Totals {
+	var t bankdata.Totals
+	for _, account := range a.accounts {
+		if account.visibleRows(a.now) > 0 {
+			t.Count += account.totals.Count
+			t.Income += account.totals.Income
+			t.Spending += account.totals.Spending
+		}
+	}
+	return t
+}
+
+func (a allRows) at(i int) row {
+	for _, account := range a.accounts {
+		n := account.visibleRows(a.now)
+		if i < n {
+			return row{account, account.from + i}
+		}
+		i -= n
+	}
+	panic("a row beyond the last one") // totals said how many there are
+}
+
+// transaction is api.Transaction with a currency that can be null.
+type transaction struct {
+	api.Transaction
+	Currency *string `json:"currency"`
+}
+
+type transactionList struct {
+	Transactions []transaction `json:"transactions"`
+	Paging       api.Paging    `json:"paging"`
+	Income       api.Number    `json:"income"`
+	Spending     api.Number    `json:"spending"`
+	Balance      api.Number    `json:"balance"`
+}
+
+// data renders the row as its bank has it. The bank delivered it when the
+// download ended.
+func (r row) data() bankdata.Row {
+	return r.account.Ledger.Row(r.at, day(r.account.connection.ready))
+}
+
+// category is what the provider has found out about a row by now.
+func (r row) category(data bankdata.Row, now time.Time) *bankdata.Category {
+	if r.account.connection.busy(now) {
+		return nil
+	}
+	return data.Category
+}
+
+func (r row) written(c *call) transaction {
+	d := r.data()
+	no := false
+	t := api.Transaction{
+		ID: r.id(), AccountID: r.account.id,
+		ValueDate: api.DayOf(d.Valued), BankBookingDate: api.DayOf(d.Booked), FinapiBookingDate: api.DayOf(d.Booked),
+		Amount: number(d.Amount), Purpose: d.Purpose, Type: d.Type,
+		CounterpartName: d.Counterpart.Name, CounterpartIban: d.Counterpart.IBAN, CounterpartAccountNumber: d.Counterpart.Number,
+		CounterpartBlz: d.Counterpart.BLZ, CounterpartBic: d.Counterpart.BIC, CounterpartBankName: d.Counterpart.BankName,
+		CounterpartMandateReference: d.Counterpart.Mandate, CounterpartCreditorID: d.Counterpart.Creditor,
+		CounterpartDebitorID: d.Counterpart.Debitor, CounterpartCustomerReference: d.Counterpart.CustomerRef,
+		TypeCodeZka: d.ZKA, TypeCodeSwift: d.SWIFT, SepaPurposeCode: d.SEPAPurpose,
+		BankTransactionCode: d.Code, BankTransactionCodeDescription: d.CodeGerman,
+		Primanota: d.Primanota, EndToEndReference: d.EndToEnd,
+		Labels: []api.Label{}, IsPotentialDuplicate: &no, IsAdjustingEntry: &no, IsNew: true,
+		ImportDate: accessTime(r.account.connection.ready),
+	}
+	if c.english {
+		t.BankTransactionCodeDescription = d.CodeEnglish
+	}
+	if category := r.category(d, c.now); category != nil {
+		t.Category = api.Category{ID: category.ID, Name: category.Name, ParentID: category.ParentID, ParentName: category.ParentName, IsCustom: &no}
+	}
+	if d.OriginalCurrency != "" {
+		t.OriginalAmount, t.OriginalCurrency = number(d.Original), d.OriginalCurrency
+		t.FeeAmount, t.FeeCurrency = number(d.Fee), d.FeeCurrency
+	}
+	written := transaction{Transaction: t}
+	if d.Currency != "" {
+		written.Currency = &d.Currency
+	}
+	return written
+}
