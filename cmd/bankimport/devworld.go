@@ -1,0 +1,138 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"github.com/bankimport/bankimport/internal/bridge"
+	"github.com/bankimport/bankimport/internal/callback"
+	"github.com/bankimport/bankimport/internal/config"
+	"github.com/bankimport/bankimport/internal/simulator"
+)
+
+const (
+	// devHost is the host of callback URLs in dev. No name server knows it: the
+	// simulator dials the bridge instead, so that the provider's rule, https and
+	// a host with a dot, holds in dev too.
+	devHost = "bridge.bankimport.test"
+	// devBank is the bank that dev imports by itself.
+	devBank = 280001
+)
+
+// devAddrs are the addresses of dev, where flags name them.
+type devAddrs struct{ page, simulator, bridge, admin, kafka string }
+
+func (d *devAddrs) flags(f *pflag.FlagSet) {
+	f.StringVar(&d.page, "addr", "", "address of the page (default: BANKIMPORT_DEV_ADDR, 127.0.0.1:8080)")
+	f.StringVar(&d.simulator, "simulator-addr", "", "address of the simulated provider (default: BANKIMPORT_SIMULATOR_ADDR, 127.0.0.1:8081)")
+	f.StringVar(&d.bridge, "bridge-addr", "", "address of the webhook bridge (default: BANKIMPORT_PUBLIC_ADDR, 127.0.0.1:8443)")
+	f.StringVar(&d.admin, "admin-addr", "", "address of health and metrics (default: BANKIMPORT_ADMIN_ADDR, 127.0.0.1:9090)")
+	f.StringVar(&d.kafka, "kafka-addr", "", "address of the embedded Kafka (default: BANKIMPORT_DEV_KAFKA_ADDR, 127.0.0.1:9092)")
+}
+
+// devListeners are those addresses, bound.
+type devListeners struct{ page, simulator, bridge, admin, kafka net.Listener }
+
+// bind takes all addresses, so that one in use fails before anything runs.
+func (d *devAddrs) bind(cfg config.Config) (_ *devListeners, err error) {
+	l := &devListeners{}
+	for _, x := range []struct {
+		to           *net.Listener
+		asked, other string
+		flag         string
+	}{
+		{&l.page, d.page, cfg.Dev.PageAddr, "--addr"},
+		{&l.simulator, d.simulator, cfg.Dev.SimulatorAddr, "--simulator-addr"},
+		{&l.bridge, d.bridge, cfg.Public.Addr, "--bridge-addr"},
+		{&l.admin, d.admin, cfg.Admin.Addr, "--admin-addr"},
+		{&l.kafka, d.kafka, cfg.Dev.KafkaAddr, "--kafka-addr"},
+	} {
+		addr := x.asked
+		if addr == "" {
+			addr = x.other
+		}
+		if *x.to, err = listen(addr, x.flag); err != nil {
+			l.close()
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// close closes what is bound. Closing twice is harmless.
+func (l *devListeners) close() {
+	for _, x := range []net.Listener{l.page, l.simulator, l.bridge, l.admin, l.kafka} {
+		if x != nil {
+			x.Close()
+		}
+	}
+}
+
+// devWorld is what the parts of dev must agree on.
+type devWorld struct {
+	cfg       config.Config    // of stages and bridge
+	simulator simulator.Config // of the provider
+
+	pageURL, simulatorURL, bridgeURL, adminURL, kafkaAddr string
+}
+
+// newDevWorld makes up secrets and a certificate, and turns them into the same
+// variables a real process would be given: so they pass the same checks.
+func newDevWorld(environ []string, l *devListeners, kafkaAddr string) (*devWorld, error) {
+	w := &devWorld{
+		pageURL: "http://" + l.page.Addr().String(), simulatorURL: "http://" + l.simulator.Addr().String(),
+		bridgeURL: "https://" + l.bridge.Addr().String(), adminURL: "http://" + l.admin.Addr().String(), kafkaAddr: kafkaAddr,
+	}
+	cert, certPEM, err := bridge.SelfSigned(devHost)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := cert.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("make a certificate: its key is not ECDSA")
+	}
+	der, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("make a certificate: %w", err)
+	}
+	authorities := x509.NewCertPool()
+	authorities.AppendCertsFromPEM(certPEM)
+	clientID, clientSecret := "dev", rand.Text()
+
+	environ = slices.Clone(environ)
+	for name, value := range map[string]string{
+		"KAFKA_BROKERS":        kafkaAddr,
+		"FINAPI_CLIENT_ID":     clientID,
+		"FINAPI_CLIENT_SECRET": clientSecret,
+		"FINAPI_ACCESS_URL":    w.simulatorURL,
+		"FINAPI_WEBFORM_URL":   w.simulatorURL,
+		"FINAPI_REDIRECT_URL":  "",
+		"FINAPI_FORM_HOSTS":    "",
+		"USER_KEY":             rand.Text() + rand.Text(),
+		"ACCOUNT_KEY":          rand.Text() + rand.Text(),
+		"CALLBACK_BASE_URL":    "https://" + devHost,
+		"CALLBACK_KEYS":        callback.GenerateKey("dev"),
+		"PUBLIC_TLS_CERT":      string(certPEM),
+		"PUBLIC_TLS_KEY":       string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})),
+		"PARTITIONS":           "4",
+		"INSTANCE_ID":          "dev",
+	} {
+		environ = append(environ, config.Prefix+name+"="+value)
+	}
+	if w.cfg, err = config.Load(environ, config.NeedAll); err != nil {
+		return nil, err
+	}
+	w.simulator = simulator.Config{
+		BaseURL: w.simulatorURL, ClientID: clientID, ClientSecret: clientSecret,
+		CallbackDial: map[string]string{devHost: l.bridge.Addr().String()}, CallbackCA: authorities,
+	}
+	return w, nil
+}

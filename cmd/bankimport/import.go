@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/bankimport/bankimport/internal/config"
+	"github.com/bankimport/bankimport/internal/follow"
+	"github.com/bankimport/bankimport/schemas"
+)
+
+// reachTimeout bounds how long a short command waits for the cluster.
+const reachTimeout = 15 * time.Second
+
+type importOptions struct {
+	id, user, search, name, profile string
+	bank                            int64
+	types                           []string
+	maxDays                         int
+	wait                            bool
+	timeout                         time.Duration
+	output                          string
+}
+
+func (a *app) importCommand() *cobra.Command {
+	var o importOptions
+	cmd := &cobra.Command{
+		Use:   "import --user USER [--bank ID | --bank-search TEXT]",
+		Short: "request an import, and follow it with --wait",
+		Long: "Publishes import-requested, as an upstream service does. Without settings it talks to\n" +
+			"bankimport dev on this machine.",
+		Example: "  bankimport import --user u1 --bank 280001 --wait",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var days *int
+			if cmd.Flags().Changed("max-days") {
+				days = &o.maxDays
+			}
+			return a.importBank(cmd.Context(), o, days)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.user, "user", "", "your own id of the user (required)")
+	f.Int64Var(&o.bank, "bank", 0, "the provider's id of the bank; without it the user picks one in the form")
+	f.StringVar(&o.search, "bank-search", "", "text that leads to one bank: IBAN, bank code, BIC or name")
+	f.StringSliceVar(&o.types, "account-types", nil, "kinds of account to import, with commas between")
+	f.IntVar(&o.maxDays, "max-days", 0, "history to load in days: 0 (all) or 14 to 3650")
+	f.StringVar(&o.name, "connection-name", "", "name of the new connection")
+	f.StringVar(&o.profile, "profile", "", "id of the web form profile")
+	f.StringVar(&o.id, "id", "", "id of the import, a lower-case UUID (default: a new one)")
+	f.BoolVar(&o.wait, "wait", false, "follow the import until it has ended; exit code 3 if it ends badly")
+	f.DurationVar(&o.timeout, "timeout", 0, "with --wait: stop following after this time (default: never)")
+	outputFlag(cmd, &o.output, outputText, outputJSON, outputJSONL)
+	return cmd
+}
+
+func (a *app) importBank(ctx context.Context, o importOptions, days *int) error {
+	if o.output != outputText && o.output != outputJSON && o.output != outputJSONL {
+		return badOutput(o.output, outputText, outputJSON, outputJSONL)
+	}
+	if o.user == "" {
+		return usagef("--user is required: your own id of the user whose bank is imported")
+	}
+	if o.id == "" {
+		o.id = uuid.NewString()
+	}
+	request := schemas.ImportRequested{
+		ImportID: o.id, UserID: o.user, BankID: o.bank, BankSearch: o.search, AccountTypes: o.types, MaxDays: days,
+		ConnectionName: o.name, ProfileID: o.profile, RequestedAt: schemas.At(time.Now()),
+	}
+	if err := request.Validate(); err != nil {
+		return usagef("%w", err)
+	}
+	cfg, err := config.Load(a.environ, config.NeedKafka)
+	if err != nil {
+		return err
+	}
+	conn, err := cfg.Kafka.Connect()
+	if err != nil {
+		return err
+	}
+	reach, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	var f *follow.Follower
+	if o.wait { // before the request, so that nothing is missed
+		if f, err = follow.Open(reach, follow.Config{Kafka: conn.Options(), Prefix: cfg.Kafka.TopicPrefix, Topics: follow.Topics()}); err != nil {
+			return unreachable(ctx, err, cfg)
+		}
+		defer f.Close()
+	}
+	if err := publish(reach, conn, cfg.Kafka.TopicPrefix, request); err != nil {
+		return unreachable(ctx, err, cfg)
+	}
+	if !o.wait {
+		if o.output != outputText {
+			return json.NewEncoder(a.stdout).Encode(map[string]string{"import_id": o.id})
+		}
+		fmt.Fprintln(a.stdout, o.id)
+		fmt.Fprintf(a.stderr, "requested; follow it with: bankimport watch %s\n", o.id)
+		return nil
+	}
+	if o.timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, o.timeout)
+		defer stop()
+	}
+	fmt.Fprintln(a.stderr, "import", o.id)
+	return a.follow(ctx, f, o.id, o.output)
+}
+
+// follow shows an import until it has ended.
+func (a *app) follow(ctx context.Context, f *follow.Follower, id, output string) error {
+	im, err := a.followOne(ctx, f, id, a.progressFor(output))
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("import %s has not ended in time; it goes on, follow it with: bankimport watch %s", id, id)
+	}
+	if err != nil {
+		return err
+	}
+	if output == outputJSON {
+		if err := a.finalJSON(im); err != nil {
+			return err
+		}
+	}
+	return a.result(im, output)
+}
+
+func (a *app) progressFor(output string) progress {
+	switch output {
+	case outputJSONL:
+		return jsonProgress{a.stdout}
+	case outputJSON:
+		return silent{}
+	default:
+		return a.newTextProgress()
+	}
+}
+
+// unreachable says what to do about a cluster that does not answer.
+func unreachable(ctx context.Context, err error, cfg config.Config) error {
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer from kafka at %v within %s: start bankimport dev, or set BANKIMPORT_KAFKA_BROKERS", cfg.Kafka.Brokers, reachTimeout)
+	}
+	return fmt.Errorf("kafka at %v: %w", cfg.Kafka.Brokers, err)
+}

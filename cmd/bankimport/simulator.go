@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bankimport/bankimport/internal/config"
+	"github.com/bankimport/bankimport/internal/ops"
+	"github.com/bankimport/bankimport/internal/simulator"
+)
+
+type simulatorOptions struct {
+	addr, clientID, clientSecret, baseURL string
+	dial                                  []string
+	ca                                    string
+	callbacks                             string
+	banks                                 []string
+	formLife, download, categorizing      time.Duration
+}
+
+func (a *app) simulatorCommand() *cobra.Command {
+	var o simulatorOptions
+	cmd := &cobra.Command{
+		Use:   "simulator",
+		Short: "run the simulated provider alone",
+		Long: "Serves what bankimport uses of finAPI Access and Web Form 2.0, with web forms that a person can\n" +
+			"fill in, at one address: set BANKIMPORT_FINAPI_ACCESS_URL and BANKIMPORT_FINAPI_WEBFORM_URL to it.\n" +
+			"Everything is in memory.",
+		Example: "  bankimport simulator --callback-dial bridge.bankimport.test=127.0.0.1:8443 --callback-ca bridge.crt",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.simulate(cmd.Context(), o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.addr, "addr", "", "address to listen on (default: BANKIMPORT_SIMULATOR_ADDR, 127.0.0.1:8081)")
+	f.StringVar(&o.baseURL, "base-url", "", "where it is reached, if not at its address")
+	f.StringVar(&o.clientID, "client-id", "dev", "client id that it accepts")
+	f.StringVar(&o.clientSecret, "client-secret", "dev-secret", "client secret that it accepts; it protects nothing")
+	f.StringArrayVar(&o.dial, "callback-dial", nil, "HOST=ADDR: send callbacks for this host to this address; may be repeated")
+	f.StringVar(&o.ca, "callback-ca", "", "file with the certificates to trust when sending callbacks, PEM (default: the system's)")
+	f.StringVar(&o.callbacks, "callbacks", string(simulator.DeliverCallbacks), "what becomes of callbacks: deliver, drop or double")
+	f.StringArrayVar(&o.banks, "bank", nil, "one more bank, see the README; may be repeated")
+	f.DurationVar(&o.formLife, "form-life", 20*time.Minute, "how long a web form is valid")
+	f.DurationVar(&o.download, "download-time", 3*time.Second, "how long a bank's download takes")
+	f.DurationVar(&o.categorizing, "categorization-time", 2*time.Second, "how long categorising then takes")
+	return cmd
+}
+
+func (a *app) simulate(ctx context.Context, o simulatorOptions) error {
+	cfg, err := config.Load(a.environ, 0)
+	if err != nil {
+		return err
+	}
+	if o.addr == "" {
+		o.addr = cfg.Dev.SimulatorAddr
+	}
+	settings := simulator.Config{
+		BaseURL: o.baseURL, ClientID: o.clientID, ClientSecret: o.clientSecret,
+		FormLife: o.formLife, DownloadTime: instantly(o.download), CategorizationTime: instantly(o.categorizing),
+		Callbacks: simulator.CallbackMode(o.callbacks), CallbackDial: map[string]string{},
+		Logger: ops.NewLogger(a.stderr, cfg.Log.Level, cfg.Log.Format),
+	}
+	for _, d := range o.dial {
+		host, addr, ok := strings.Cut(d, "=")
+		if !ok {
+			return usagef("--callback-dial %q: want HOST=ADDR, like bridge.bankimport.test=127.0.0.1:8443", d)
+		}
+		settings.CallbackDial[host] = addr
+	}
+	if o.ca != "" {
+		text, err := os.ReadFile(o.ca)
+		if err != nil {
+			return usagef("--callback-ca: %w", err)
+		}
+		settings.CallbackCA = x509.NewCertPool()
+		if !settings.CallbackCA.AppendCertsFromPEM(text) {
+			return usagef("--callback-ca %s: no certificate in it; want PEM", o.ca)
+		}
+	}
+	for _, b := range o.banks {
+		bank, err := simulator.ParseBank(b)
+		if err != nil {
+			return usagef("--bank: %w", err)
+		}
+		settings.Banks = append(settings.Banks, bank)
+	}
+	l, err := listen(o.addr, "--addr")
+	if err != nil {
+		return err
+	}
+	if settings.BaseURL == "" {
+		settings.BaseURL = "http://" + l.Addr().String()
+	}
+	sim, err := simulator.New(settings)
+	if err != nil {
+		l.Close()
+		return usagef("%w", err)
+	}
+	fmt.Fprintf(a.stderr, "simulated provider at %s (client %s). Everything is in memory. Ctrl-C ends it.\n", settings.BaseURL, o.clientID)
+	defer context.AfterFunc(ctx, func() { sim.Close() })() // live pages end only with it
+	err = serveHTTP(ctx, l, sim, settings.Logger)
+	sim.Close()
+	return err
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/bankimport/bankimport/internal/config"
+	"github.com/bankimport/bankimport/internal/follow"
+	"github.com/bankimport/bankimport/schemas"
+)
+
+func (a *app) watchCommand() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "watch [ID]",
+		Short: "follow one import to its end, or all of them",
+		Long: "With an id it follows that import until it has ended: exit code 3 if it ends badly. Without one it\n" +
+			"shows where every import stands and then each step as it happens, until it is interrupted.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if output != outputText && output != outputJSON && output != outputJSONL {
+				return badOutput(output, outputText, outputJSON, outputJSONL)
+			}
+			if len(args) == 1 {
+				if id, err := uuid.Parse(args[0]); err != nil || id.String() != args[0] {
+					return usagef("the id of an import is a lower-case UUID")
+				}
+			} else if output == outputJSON {
+				return badOutput(output, outputText, outputJSONL)
+			}
+			return a.watch(cmd.Context(), args, output)
+		},
+	}
+	outputFlag(cmd, &output, outputText, outputJSON, outputJSONL)
+	return cmd
+}
+
+func (a *app) watch(ctx context.Context, args []string, output string) error {
+	cfg, err := config.Load(a.environ, config.NeedKafka)
+	if err != nil {
+		return err
+	}
+	conn, err := cfg.Kafka.Connect()
+	if err != nil {
+		return err
+	}
+	reach, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	f, err := follow.Open(reach, follow.Config{Kafka: conn.Options(), Prefix: cfg.Kafka.TopicPrefix, Topics: follow.Topics(), FromStart: true})
+	if err != nil {
+		return unreachable(ctx, err, cfg)
+	}
+	defer f.Close()
+	if len(args) == 1 {
+		return a.follow(ctx, f, args[0], output)
+	}
+	return a.watchAll(ctx, f, output)
+}
+
+// maxWatched bounds how many imports are remembered; the one that has been
+// quiet longest goes first.
+const maxWatched = 10_000
+
+// watchAll shows where each import stands, and then what happens.
+func (a *app) watchAll(ctx context.Context, f *follow.Follower, output string) error {
+	imports := map[string]*follow.Import{} // by import id
+	told := !f.CaughtUp()                  // first a table of what is there
+	said := map[string]string{}            // what was last said of an import, by id
+	for {
+		recs, err := f.Next(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return errInterrupted
+			}
+			return err
+		}
+		for _, r := range recs {
+			if r.Event == nil {
+				continue
+			}
+			id := r.Event.Subject()
+			im := imports[id]
+			if im == nil {
+				im = &follow.Import{ID: id}
+				imports[id] = im
+			}
+			if !im.Apply(r) {
+				continue
+			}
+			switch {
+			case output == outputJSONL:
+				if err := (jsonProgress{a.stdout}).event(im, r); err != nil {
+					return err
+				}
+			case !told && describe(im) != said[id]:
+				said[id] = describe(im)
+				a.watchLine(im)
+			}
+		}
+		if told && f.CaughtUp() {
+			told = false
+			if output == outputText {
+				for _, im := range newest(imports) {
+					said[im.ID] = describe(im)
+					a.watchLine(im)
+				}
+				fmt.Fprintf(a.stderr, "%s so far; waiting for what comes (Ctrl-C ends)\n", count(len(imports), "import"))
+			}
+		}
+		for len(imports) > maxWatched {
+			gone := newest(imports)[0].ID
+			delete(imports, gone)
+			delete(said, gone)
+		}
+	}
+}
+
+// newest returns the imports, the one that was changed last at the end.
+func newest(imports map[string]*follow.Import) []*follow.Import {
+	all := make([]*follow.Import, 0, len(imports))
+	for _, im := range imports {
+		all = append(all, im)
+	}
+	slices.SortFunc(all, func(x, y *follow.Import) int { return x.LastSeen.Compare(y.LastSeen) })
+	return all
+}
+
+func (a *app) watchLine(im *follow.Import) {
+	mark := map[schemas.Step]string{schemas.StepCompleted: "✓", schemas.StepFailed: "✕"}[im.Step()]
+	if mark == "" {
+		mark = "●"
+	}
+	fmt.Fprintf(a.stdout, "%s %s %s %s %s\n", im.LastSeen.Local().Format(time.TimeOnly), mark, im.ID, im.UserID, describe(im))
+}
