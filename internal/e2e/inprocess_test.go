@@ -1,0 +1,119 @@
+package e2e_test
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/bankimport/bankimport/internal/bridge"
+	"github.com/bankimport/bankimport/internal/callback"
+	"github.com/bankimport/bankimport/internal/finapi"
+	"github.com/bankimport/bankimport/pipeline"
+	"github.com/bankimport/bankimport/stages"
+	"github.com/bankimport/bankimport/stages/connection"
+)
+
+// startInProcess runs all stages and the bridge in this process. The function
+// that it returns stops them in good order and waits; at the end of the test it
+// is called in any case.
+func (w *world) startInProcess() (stop func()) {
+	w.Helper()
+	sealer := w.sealer(callbackKeys)
+	all, err := stages.All(stages.Deps{
+		Provider:        w.provider(),
+		Callbacks:       sealer,
+		CallbackBaseURL: "https://" + bridgeHost,
+		AccountKey:      []byte(accountKey),
+		Timing: connection.Timing{
+			FormPoll: formPoll, FormGrace: formGrace, SecondLook: lookAgain, ThirdLook: 3 * lookAgain,
+			DownloadPoll: downloadPoll, DownloadPollMost: 4 * downloadPoll, CategoryPoll: categoryPoll,
+		},
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+
+	ctx, cancel := context.WithCancel(w.ctx)
+	var running sync.WaitGroup
+	for _, stage := range all {
+		runner, err := pipeline.NewRunner(stage, pipeline.Config{
+			KafkaOpts:   []kgo.Opt{kgo.SeedBrokers(w.cluster.Brokers...)},
+			TopicPrefix: prefix,
+		})
+		if err != nil {
+			w.Fatal(err)
+		}
+		running.Go(func() {
+			if err := runner.Run(ctx); err != nil {
+				w.Errorf("stage %s ended: %v", stage.Name, err)
+				w.broken(err)
+			}
+		})
+	}
+
+	listener, err := net.Listen("tcp", w.bridgeAddr)
+	if err != nil {
+		w.Fatal(err)
+	}
+	hints := &kafka.Writer{
+		Addr:         kafka.TCP(w.cluster.Brokers...),
+		Topic:        prefix + "webform-completed",
+		Balancer:     kafka.Murmur2Balancer{Consistent: true},
+		RequiredAcks: kafka.RequireAll,
+		BatchTimeout: 5 * time.Millisecond,
+	}
+	b, err := bridge.New(bridge.Config{Opener: sealer, Writer: hints, TLS: w.bridgeTLS()})
+	if err != nil {
+		w.Fatal(err)
+	}
+	running.Go(func() {
+		if err := b.Serve(ctx, listener); err != nil {
+			w.Errorf("the bridge ended: %v", err)
+			w.broken(err)
+		}
+	})
+
+	stop = sync.OnceFunc(func() {
+		cancel()
+		running.Wait()
+		if err := hints.Close(); err != nil {
+			w.Errorf("close the bridge's writer: %v", err)
+		}
+	})
+	w.Cleanup(stop)
+	return stop
+}
+
+func (w *world) sealer(keys string) *callback.Sealer {
+	w.Helper()
+	parsed, err := callback.ParseKeys(keys)
+	if err != nil {
+		w.Fatal(err)
+	}
+	sealer, err := callback.New(parsed, prefix)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return sealer
+}
+
+// provider is the client of the provider. It also says which provider user
+// belongs to a user of upstream.
+func (w *world) provider() *finapi.Client {
+	w.Helper()
+	client, err := finapi.New(finapi.Config{
+		AccessURL:    w.simURL,
+		WebFormURL:   w.simURL,
+		ClientID:     clientID,
+		ClientSecret: clientSecret,
+		UserKey:      userKey,
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return client
+}
