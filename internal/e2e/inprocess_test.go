@@ -22,7 +22,7 @@ import (
 // is called in any case.
 func (w *world) startInProcess() (stop func()) {
 	w.Helper()
-	sealer := w.sealer(callbackKeys)
+	sealer := w.sealer(w.callbackKeys)
 	all, err := stages.All(stages.Deps{
 		Provider:        w.provider(),
 		Callbacks:       sealer,

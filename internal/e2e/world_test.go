@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/bankimport/bankimport/internal/callback"
 	"github.com/bankimport/bankimport/internal/e2e/check"
 	"github.com/bankimport/bankimport/internal/e2e/cluster"
 	"github.com/bankimport/bankimport/internal/e2e/judge"
@@ -30,13 +31,6 @@ const (
 	clientSecret = "e2e-client-secret"
 	userKey      = "e2e master key of all provider users, never used elsewhere"
 	accountKey   = "e2e secret of the account keys, never used elsewhere"
-)
-
-// callbackKeys is what seals callback URLs here; foreignKeys is another
-// installation's. Both are base64 of 32 characters that say so.
-const (
-	callbackKeys = "k1:ZTJlIGNhbGxiYWNrIGtleSwgMzIgYnl0ZXMgbG9uZyE="
-	foreignKeys  = "k1:c29tZSBjYWxsYmFjayBrZXkgb2YgYSBzdHJhbmdlciE="
 )
 
 // stageNames in the order of the flow.
@@ -76,6 +70,8 @@ type world struct {
 	admin   *kadm.Client
 	log     *judge.Log
 
+	callbackKeys string // what seals callback URLs here
+
 	sim        *simulator.Simulator
 	simURL     string
 	bridgeAddr string // where the simulator finds the bridge
@@ -84,7 +80,7 @@ type world struct {
 
 func newWorld(t *testing.T, limit time.Duration, p pace, banks []bank) *world {
 	t.Helper()
-	w := &world{T: t, cert: newCertificate(t), bridgeAddr: freeAddr(t)}
+	w := &world{T: t, callbackKeys: callback.GenerateKey("k1"), cert: newCertificate(t), bridgeAddr: freeAddr(t)}
 	ctx, cancel := context.WithTimeoutCause(t.Context(), limit, fmt.Errorf("the test took longer than %v", limit))
 	t.Cleanup(cancel)
 	w.ctx, w.broken = context.WithCancelCause(ctx)
@@ -148,6 +144,12 @@ func (w *world) startProvider(p pace, banks []bank) {
 // bridgeTLS is how the bridge talks to the simulator.
 func (w *world) bridgeTLS() *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{w.cert.pair}, MinVersion: tls.VersionTLS12}
+}
+
+// trust is how a client of the bridge knows it: by its name, at a loopback
+// address.
+func (w *world) trust() *tls.Config {
+	return &tls.Config{RootCAs: w.cert.pool, ServerName: bridgeHost, MinVersion: tls.VersionTLS12}
 }
 
 // awaitEnds returns when each of the imports has a final event.
