@@ -9,7 +9,7 @@ import (
 
 var (
 	errOverloaded = errors.New("too many callbacks are on their way to Kafka")
-	errTooSlow    = errors.New("Kafka has not acknowledged in time")
+	errTooSlow    = errors.New("no acknowledgement from Kafka in time")
 	errClosed     = errors.New("the bridge is stopping")
 )
 

@@ -3,9 +3,7 @@
 package e2e_test
 
 import (
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -29,6 +27,7 @@ func TestKilledProcesses(t *testing.T) {
 	users := w.startUsers(p.imports, upTo(rand.New(rand.NewPCG(rng.Uint64(), 0)), 10*time.Second))
 	up := newUpstream(t, w.cluster.Brokers, prefix)
 
+	deck := rng.Perm(kills) // every process as often as any other, in random order
 	began := time.Now()
 	requests := w.requests(p.imports)
 	for i := range kills {
@@ -40,7 +39,7 @@ func TestKilledProcesses(t *testing.T) {
 		if len(w.ended()) == len(p.imports) {
 			t.Fatalf("all imports had ended before kill %d: nothing is proved by it", i+1)
 		}
-		m := members[rng.IntN(len(members))]
+		m := members[deck[i]%len(members)]
 		m.kill()
 		m.start()
 	}
@@ -62,25 +61,8 @@ func TestKilledProcesses(t *testing.T) {
 	truth.Orphans = killed["webform"] * 2 * (len(p.imports)/kills + 1)
 	figures := w.verdict(w.settle(), truth)
 	w.wantEveryKind(figures)
-	w.wantAllKilled(killed)
 	t.Logf("%d kills %v: %v; %d orphan forms; %v from the first request to the last end",
 		kills, killed, figures, len(truth.Forms)-figures.Forms, took.Round(10*time.Millisecond))
-}
-
-func (w *world) wantAllKilled(killed map[string]int) {
-	w.Helper()
-	for _, name := range slices.Sorted(maps.Keys(killed)) {
-		if killed[name] == 0 {
-			w.Logf("%s was never killed in this run", name)
-		}
-	}
-	total := 0
-	for _, n := range killed {
-		total += n
-	}
-	if total != kills {
-		w.Errorf("%d processes were killed, want %d", total, kills)
-	}
 }
 
 // startMembers starts one process per stage and the bridge.

@@ -3,6 +3,7 @@ package simulator
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -92,10 +93,8 @@ func (q *query) one(name string, allowed ...string) string {
 	if v == "" {
 		return allowed[0]
 	}
-	for _, a := range allowed {
-		if a == v {
-			return v
-		}
+	if slices.Contains(allowed, v) {
+		return v
 	}
 	q.wrong("BAD_REQUEST", name, "unbekannter Wert.", "unknown value; there are "+strings.Join(allowed, ", ")+".")
 	return allowed[0]
