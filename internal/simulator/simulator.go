@@ -107,6 +107,7 @@ func (s *Simulator) AddBank(b Bank) error {
 	if err := s.catalogue.Add(b); err != nil {
 		return fmt.Errorf("simulator: %w", err)
 	}
+	s.changed()
 	return nil
 }
 
@@ -125,6 +126,7 @@ func (s *Simulator) SetCallbacks(mode CallbackMode) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mode = mode
+	s.changed()
 	return nil
 }
 
