@@ -25,8 +25,8 @@ help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: dev
-dev: ## run everything in one process, with an embedded Kafka and a simulated provider
-	$(GO) run ./cmd/bankimport dev
+dev: build ## run everything in one process, with an embedded Kafka and a simulated provider
+	bin/bankimport dev
 
 .PHONY: test
 test: ## run the tests; needs only Go
@@ -43,6 +43,14 @@ kafka-jars: ## fetch the real broker's jars with Maven, where they are missing
 		command -v mvn >/dev/null || { echo 'no mvn in PATH: install Maven (Debian: apt-get install maven)' >&2; exit 1; }; \
 		mvn -q -B -f internal/realkafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$(KAFKA_HOME)/fetched" && \
 		rm -rf "$(KAFKA_HOME)/libs" && mv "$(KAFKA_HOME)/fetched" "$(KAFKA_HOME)/libs"; }
+
+.PHONY: kafka
+kafka: kafka-jars ## run a real Kafka on 127.0.0.1:9092 to try things on (needs Java, Maven)
+	$(GO) run ./internal/realkafka/serve
+
+.PHONY: build
+build: ## build bin/bankimport
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/bankimport ./cmd/bankimport
 
 .PHONY: check
 check: lint generated tidy test ## everything that must hold before a commit: lint, generated files, go.mod, tests

@@ -29,6 +29,8 @@ type Config struct {
 	Home string
 	// Dir takes configuration, data and log. Required; its owner removes it.
 	Dir string
+	// Addr is the loopback address to listen on. Default: one that is free.
+	Addr string
 	// Properties are added to the server's, or replace them.
 	Properties map[string]string
 	// Getenv reads the environment. Default: os.Getenv.
@@ -75,28 +77,31 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 
 	for attempt := 1; ; attempt++ {
 		b := &Broker{java: launcher, classpath: cp, dir: filepath.Join(cfg.Dir, fmt.Sprintf("broker-%d", attempt))}
-		err := b.create(ctx, cfg.Properties)
+		err := b.create(ctx, cfg)
 		if err == nil {
 			return b, nil
 		}
-		if attempt == 3 || !b.portTaken() {
+		if attempt == 3 || !b.portTaken() || cfg.Addr != "" {
 			return nil, err
 		}
 	}
 }
 
 // create writes the configuration, formats the data directory and starts.
-func (b *Broker) create(ctx context.Context, more map[string]string) error {
+func (b *Broker) create(ctx context.Context, cfg Config) error {
 	addrs, err := freePorts(2)
 	if err != nil {
 		return err
+	}
+	if cfg.Addr != "" {
+		addrs[0] = cfg.Addr
 	}
 	b.addr = addrs[0]
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return fmt.Errorf("start Kafka: %w", err)
 	}
 	files := map[string][]byte{
-		b.path("server.properties"): []byte(properties(b.path("data"), addrs[0], addrs[1], more)),
+		b.path("server.properties"): []byte(properties(b.path("data"), addrs[0], addrs[1], cfg.Properties)),
 		b.path("log4j2.properties"): log4j2,
 	}
 	for name, content := range files {
