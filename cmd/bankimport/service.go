@@ -51,8 +51,12 @@ func (s *service) listen() (err error) {
 	return nil
 }
 
+// listen binds an address, for a setting that an error names.
 func listen(addr, setting string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
+	if bad, ok := errors.AsType[*net.AddrError](err); ok {
+		return nil, usagef("%s %q: %s; want HOST:PORT, like 127.0.0.1:0 for any free port", setting, addr, bad.Err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w; set %s to a free address", err, setting)
 	}
@@ -178,7 +182,7 @@ func (s *service) runnersWith(client *finapi.Client, names []string, kafka []kgo
 		return nil, err
 	}
 	cfg := s.cfg.Pipeline()
-	cfg.KafkaOpts = append(kafka, kgo.WithLogger(kslog.New(s.logger.With("part", "kafka"))))
+	cfg.KafkaOpts = append(kafka, kgo.WithLogger(s.kafkaLogger()))
 	cfg.Hooks = s.kafkaMetrics
 	cfg.Logger = s.logger
 	cfg.Metrics = pipeline.NewMetrics(s.metrics, chosen...)
@@ -191,6 +195,21 @@ func (s *service) runnersWith(client *finapi.Client, names []string, kafka []kgo
 	}
 	return runners, nil
 }
+
+// kafkaLogger takes what the Kafka clients say. Their "info" is a handful of
+// lines for every transaction, so only debug shows it.
+func (s *service) kafkaLogger() kgo.Logger {
+	l := kslog.New(s.logger.With("part", "kafka"))
+	if s.logger.Enabled(context.Background(), slog.LevelDebug) {
+		return l
+	}
+	return warnings{l}
+}
+
+// warnings asks a client for nothing below a warning.
+type warnings struct{ kgo.Logger }
+
+func (warnings) Level() kgo.LogLevel { return kgo.LogLevelWarn }
 
 // kafkaMetrics counts what one client sends and gets. They are taken away when
 // it is closed.

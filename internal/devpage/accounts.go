@@ -27,6 +27,7 @@ type account struct {
 	record  *schemas.Account // nil: not seen yet
 	loaded  bool
 	failure schemas.Failure
+	run     int   // the newest run that said whether it is loaded
 	read    int   // the newest read seen
 	rows    []row // the first of that read
 	count   int   // rows seen of that read
@@ -65,13 +66,16 @@ func (a *accounts) announce(e schemas.Account) {
 	if x == nil || x.record != nil && x.record.Run > e.Run {
 		return
 	}
+	if e.Run >= x.run {
+		x.run, x.loaded = e.Run, e.Loaded
+	}
 	e.Name, e.Holder, e.IBAN, e.AccountNumber = clip(e.Name), clip(e.Holder), clip(e.IBAN), clip(e.AccountNumber)
-	x.record, x.loaded = &e, e.Loaded
+	x.record = &e
 }
 
-func (a *accounts) fetched(e schemas.FetchedAccount) {
-	if x := a.of(e.AccountKey); x != nil {
-		x.loaded, x.failure = e.Loaded, e.Failure
+func (a *accounts) fetched(run int, e schemas.FetchedAccount) {
+	if x := a.of(e.AccountKey); x != nil && run >= x.run {
+		x.run, x.loaded, x.failure = run, e.Loaded, e.Failure
 	}
 }
 

@@ -70,7 +70,7 @@ func (e *entry) apply(r follow.Record) (listed bool) {
 		e.accounts.addRow(ev)
 	case schemas.AccountsFetched:
 		for _, a := range ev.Accounts {
-			e.accounts.fetched(a)
+			e.accounts.fetched(ev.Run, a)
 		}
 	case schemas.ImportStatus:
 		e.noteStep(ev)

@@ -46,7 +46,6 @@ type nowView struct {
 	Until              moment
 	FormURL            string // of a form that is open
 	FormUntil          moment
-	FormExpired        bool
 	Bar                *bar
 	BarText            string
 	LastError          string
@@ -94,17 +93,17 @@ func (p *Page) one(id string) (importView, bool) {
 	now := p.now()
 	p.store.mu.Lock()
 	defer p.store.mu.Unlock()
-	events := "/imports/" + id + "/events"
+	live := "/imports/" + id + "/events"
 	e := p.store.imports[id]
 	if e == nil {
-		return importView{frame: p.frame("Unknown import", events, p.store.reading), ID: identOf(id)}, false
+		return importView{frame: p.frame("Unknown import", live, p.store.reading), ID: identOf(id)}, false
 	}
 	st, _ := stateOf(e)
 	v := importView{
 		ID: identOf(id), User: e.user(), Bank: p.bankOf(e), Started: ago(now, e.first), State: st,
 		Steps: e.steps(), Events: e.eventViews(now),
 	}
-	v.frame = p.frame(st.Word+" · import "+v.ID.Head, events, p.store.reading)
+	v.frame = p.frame(st.Word+" · import "+v.ID.Head, live, p.store.reading)
 	if e.where.Run > 1 {
 		v.Run = e.where.Run
 	}
@@ -120,7 +119,7 @@ func (p *Page) one(id string) (importView, bool) {
 			v.NoneYet = "This import ended before any account was read."
 		}
 	}
-	v.EventsOf = thousands(e.events.total + e.rowEvents.total)
+	v.EventsOf = count(e.events.total+e.rowEvents.total, "event")
 	v.RowsOf = e.leftOut()
 	return v, true
 }
@@ -178,9 +177,14 @@ func (e *entry) doing(now time.Time) *nowView {
 		v.BarText = thousands(*s.TransactionsRead) + " of " + thousands(*s.TransactionsTotal)
 	}
 	if e.where.Step() == schemas.StepFormOpen {
-		v.FormExpired = !s.FormExpiresAt.IsZero() && !now.Before(s.FormExpiresAt.Time)
-		if !v.FormExpired {
+		expired := !s.FormExpiresAt.IsZero() && !now.Before(s.FormExpiresAt.Time)
+		if expired {
+			v.Headline, v.Sentence = "The form has expired", "Nobody has finished it. The import ends as soon as the provider confirms that."
+		} else {
 			v.FormURL, v.FormUntil = webURL(e.where.FormURL), until(now, s.FormExpiresAt.Time)
+			if v.FormUntil.Exact != "" {
+				v.Until = moment{} // a little later: two ends would only puzzle
+			}
 		}
 	}
 	return v
@@ -213,14 +217,18 @@ func (e *entry) end(now time.Time) *endView {
 		Again: "Trying again as it is will not help: something must change first.",
 	}
 	if f.Retryable {
-		v.Again = "Trying again may help, although nothing has changed."
+		v.Again = "Trying again may help, even if nothing is changed."
 	}
 	v.AgainURL = e.againURL()
 	return v
 }
 
-// againURL leads to the start form, filled in as this import was requested.
+// againURL leads to the start form, filled in as this import was requested, or
+// is "" where the form cannot ask for the same.
 func (e *entry) againURL() string {
+	if e.request != nil && e.request.connection != 0 {
+		return ""
+	}
 	q := url.Values{"user": {e.user()}}
 	if e.request != nil && e.request.bank != 0 {
 		q.Set("bank", strconv.FormatInt(e.request.bank, 10))

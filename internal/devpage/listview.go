@@ -17,11 +17,11 @@ type frame struct {
 	SimulatorURL string
 	MetricsURL   string
 	Reading      string // a sentence where the page is not up to date
-	Events       string // where the live events of this page are; "" for none
+	Live         string // where the live events of this page are; "" for none
 }
 
-func (p *Page) frame(title, events string, now reading) frame {
-	f := frame{Title: title, KafkaAddr: p.cfg.KafkaAddr, SimulatorURL: webURL(p.cfg.SimulatorURL), MetricsURL: webURL(p.cfg.MetricsURL), Events: events}
+func (p *Page) frame(title, live string, now reading) frame {
+	f := frame{Title: title, KafkaAddr: p.cfg.KafkaAddr, SimulatorURL: webURL(p.cfg.SimulatorURL), MetricsURL: webURL(p.cfg.MetricsURL), Live: live}
 	switch now {
 	case readingStarts:
 		f.Reading = "Still reading what is on the topics; more may appear."
@@ -115,9 +115,14 @@ func (p *Page) list(form formView) listView {
 
 func (p *Page) options(chosen string) []option {
 	var all []option
+	listed := false
 	for _, b := range p.cfg.Banks {
 		id := strconv.FormatInt(b.ID, 10)
 		all = append(all, option{id, b.Name, id == chosen})
+		listed = listed || id == chosen
+	}
+	if id, err := strconv.ParseInt(chosen, 10, 64); err == nil && id > 0 && !listed {
+		all = append(all, option{chosen, bankName(id), true}) // else the first one would be chosen
 	}
 	return append(all, option{"", "the user chooses in the form", chosen == ""})
 }
@@ -156,15 +161,18 @@ func (p *Page) bankOf(e *entry) string {
 				return b.Name
 			}
 		}
-		return fmt.Sprintf("bank %d", r.bank)
+		return bankName(r.bank)
 	case r.connection != 0:
-		return fmt.Sprintf("connection %d", r.connection)
+		return fmt.Sprintf("Connection %d", r.connection)
 	case r.search != "":
 		return "“" + r.search + "”"
 	default:
-		return "a bank chosen in the form"
+		return "Bank chosen in the form"
 	}
 }
+
+// bankName is the name of a bank of which only the id is known.
+func bankName(id int64) string { return fmt.Sprintf("Bank %d", id) }
 
 // stateOf says where an import stands in a word or two, and a detail.
 func stateOf(e *entry) (state, string) {

@@ -1,6 +1,10 @@
 package devpage
 
-import "github.com/bankimport/bankimport/schemas"
+import (
+	"cmp"
+
+	"github.com/bankimport/bankimport/schemas"
+)
 
 // ending is a reason for a bad end, for a person.
 type ending struct {
@@ -37,7 +41,7 @@ func endingOf(r schemas.Reason) ending {
 	case schemas.ReasonNoMatchingAccounts:
 		return ending{"no matching accounts", "The bank has no account of the wanted kinds.", lookAtRequest}
 	case schemas.ReasonAlreadyConnected:
-		return ending{"already connected", "This user has connected this bank already.", "Start it for another user, or read the existing connection again: bankimport import with its connection id."}
+		return ending{"already connected", "This user has connected this bank already.", "Start it for another user, or read the connection again: a request with its id as bank_connection_id."}
 	case schemas.ReasonConnectionDeleted:
 		return ending{"connection deleted", "The provider does not know the bank connection any more.", lookAtSimulator}
 	case schemas.ReasonUserActionRequired:
@@ -55,7 +59,7 @@ func endingOf(r schemas.Reason) ending {
 	case schemas.ReasonGaveUp:
 		return ending{"gave up", "A step kept failing, or got an answer that makes no sense, so it was given up.", "The topic dead-letters holds what it was working on and why it failed. The log says more."}
 	default:
-		return ending{clip(string(r)), "It ended for a reason this page does not know.", lookAtLog}
+		return ending{cmp.Or(clip(string(r)), "no reason given"), "It ended for a reason this page does not know.", lookAtLog}
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -86,19 +88,23 @@ func (f *Follower) positions(ctx context.Context, cfg Config) (map[string]map[in
 	if err != nil {
 		return nil, fmt.Errorf("reach kafka: %w", err)
 	}
-	ends, err := adm.ListEndOffsets(ctx, names...)
+	// The end for those who read what is committed: what stands behind it, in a
+	// transaction that is open, becomes readable after Open, so it is new, and
+	// being caught up does not wait for it.
+	ends, err := adm.ListCommittedOffsets(ctx, names...)
 	if err != nil {
 		return nil, fmt.Errorf("reach kafka: %w", err)
 	}
 	from := map[string]map[int32]kgo.Offset{}
+	var missing []string
 	var failed error
 	ends.Each(func(end kadm.ListedOffset) {
-		if end.Err != nil {
-			if errors.Is(end.Err, kerr.UnknownTopicOrPartition) {
-				failed = fmt.Errorf("topic %s does not exist: create the topics with bankimport topics apply", end.Topic)
-			} else {
-				failed = fmt.Errorf("topic %s: %w", end.Topic, end.Err)
-			}
+		switch {
+		case errors.Is(end.Err, kerr.UnknownTopicOrPartition):
+			missing = append(missing, end.Topic)
+			return
+		case end.Err != nil:
+			failed = fmt.Errorf("topic %s: %w", end.Topic, end.Err)
 			return
 		}
 		at := end.Offset
@@ -111,6 +117,10 @@ func (f *Follower) positions(ctx context.Context, cfg Config) (map[string]map[in
 		}
 		from[end.Topic][end.Partition] = kgo.NewOffset().At(at)
 	})
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		failed = fmt.Errorf("these topics do not exist: %s; create them with bankimport topics apply", strings.Join(slices.Compact(missing), ", "))
+	}
 	return from, failed
 }
 
@@ -171,6 +181,8 @@ func decode(eventType string, value []byte) schemas.Event {
 	switch eventType {
 	case schemas.TypeImportRequested:
 		return decoded(schemas.DecodeImportRequested(value))
+	case schemas.TypeImportCancelRequested:
+		return decoded(schemas.Decode[schemas.ImportCancelRequested](value))
 	case schemas.TypeWebformCreated:
 		return decoded(schemas.Decode[schemas.WebformCreated](value))
 	case schemas.TypeWebformAwaited:

@@ -43,8 +43,8 @@ func (i *Import) Step() schemas.Step {
 }
 
 // Apply takes an event of the import in and reports whether it says something
-// new. Events of different topics may come in any order; those of an older run
-// say nothing.
+// new. Events of different topics may come in any order, those of one topic in
+// the order of their offsets; those of an older run say nothing.
 func (i *Import) Apply(r Record) bool {
 	run, ok := runOf(r.Event)
 	if !ok || run < i.Run {
@@ -62,7 +62,9 @@ func (i *Import) Apply(r Record) bool {
 	user := ""
 	switch e := r.Event.(type) {
 	case schemas.ImportStatus:
-		if e.StepNo < i.Status.StepNo || e.StepNo == i.Status.StepNo && e.UpdatedAt.Before(i.Status.UpdatedAt.Time) {
+		// Within a step the order on the topic counts and not UpdatedAt: the clock
+		// of the process that took over may be behind.
+		if e.StepNo < i.Status.StepNo {
 			return false
 		}
 		i.ID, user, i.Status = e.ImportID, e.UserID, e

@@ -8,13 +8,17 @@
     s < 60 ? `${Math.floor(s)} s` : s < 3600 ? `${Math.floor(s / 60)} min` :
     s < 172800 ? `${Math.floor(s / 3600)} h` : `${Math.floor(s / 86400)} days`;
   const tick = () => {
+    let due = false; // something on the page has just come to its end, which looks different
     for (const t of document.querySelectorAll("time[data-rel]")) {
       const past = (Date.now() - Date.parse(t.dateTime)) / 1000;
       const text = t.dataset.rel === "ago"
         ? (past < 1 ? "just now" : `${rough(past)} ago`)
         : (past > -1 ? "now" : `in ${rough(-past)}`);
-      if (t.textContent !== text) t.textContent = text;
+      if (t.textContent === text) continue;
+      t.textContent = text;
+      due ||= text === "now";
     }
+    if (due) refresh();
   };
 
   // --- ids are copied by a click
