@@ -51,7 +51,7 @@ func (s *session) consumerOptions() []kgo.Opt {
 func (s *session) pollLoop(ctx context.Context) {
 	for ctx.Err() == nil {
 		room := s.tracker.room()
-		if room == 0 {
+		if room == 0 || s.hold.on() { // a pause of the client would throw away what it has fetched
 			select {
 			case <-s.room:
 			case <-ctx.Done():
@@ -115,18 +115,20 @@ func (s *session) timerLoop(ctx context.Context) {
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for ctx.Err() == nil {
-		now := time.Now()
-		start, again := s.tracker.due(now)
-		s.start(start)
 		next.Stop()
-		if !again.IsZero() {
-			next.Reset(again.Sub(now))
+		if !s.hold.on() {
+			now := time.Now()
+			start, again := s.tracker.due(now)
+			s.start(start)
+			if !again.IsZero() {
+				next.Reset(again.Sub(now))
+			}
 		}
 		select {
 		case <-next.C:
 		case <-s.timers:
 		case <-sweep.C:
-			s.tracker.forgetIdle(now.Add(-s.cfg.StateRetention))
+			s.tracker.forgetIdle(time.Now().Add(-s.cfg.StateRetention))
 		case <-ctx.Done():
 		}
 	}

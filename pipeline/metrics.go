@@ -17,6 +17,7 @@ import (
 //	bankimport_stage_restarts_total{stage}               client restarts after an error
 //	bankimport_stage_oldest_record_age_seconds{stage}    age of the oldest record that is admitted and not committed; 0: none
 //	bankimport_stage_records_in_flight{stage}            records admitted and not committed
+//	bankimport_stage_admission_held{stage}               1 while nothing is admitted because handlers said Unavailable
 //	bankimport_stage_running{stage}                      handlers at work
 //	bankimport_stage_timers_waiting{stage}               keys with a timer that is not due
 //	bankimport_stage_timers_due{stage}                   timers fired and not committed
@@ -144,6 +145,12 @@ func descs() []gaugeDesc {
 			return max(time.Since(s.oldest).Seconds(), 0)
 		}),
 		d("records_in_flight", "Records admitted and not committed.", func(s stats) float64 { return float64(s.records) }),
+		d("admission_held", "1 while nothing is admitted because the world outside is unavailable: age and lag are then no reason to scale.", func(s stats) float64 {
+			if s.held {
+				return 1
+			}
+			return 0
+		}),
 		d("running", "Handlers at work.", func(s stats) float64 { return float64(s.running) }),
 		d("timers_waiting", "Keys with a timer that is not due.", func(s stats) float64 { return float64(s.timersWaiting) }),
 		d("timers_due", "Timers fired and not committed.", func(s stats) float64 { return float64(s.timersDue) }),

@@ -87,10 +87,13 @@ func (r *Runner) Ready() bool {
 }
 
 func (r *Runner) stats() stats {
-	if s := r.current.Load(); s != nil {
-		return s.tracker.stats()
+	s := r.current.Load()
+	if s == nil {
+		return stats{}
 	}
-	return stats{}
+	st := s.tracker.stats()
+	st.held = s.hold.on()
+	return st
 }
 
 // A fatalError ends Run: trying again cannot help.

@@ -30,6 +30,7 @@ type session struct {
 	outputs map[string]string // logical topic → topic
 
 	tracker  *tracker
+	hold     hold
 	admin    *kgo.Client   // no group: requests and restores
 	consumer *kgo.Client   // member of the group
 	built    chan struct{} // closed when consumer is set: its callbacks may come before
@@ -62,6 +63,7 @@ func (r *Runner) runSession(ctx context.Context) error {
 		built:    make(chan struct{}),
 		finished: make(chan struct{}, 1), timers: make(chan struct{}, 1), room: make(chan struct{}, 1),
 	}
+	s.hold.changed = s.held
 	for _, o := range r.stage.Outputs {
 		s.outputs[o] = r.cfg.TopicPrefix + o
 	}
@@ -126,6 +128,16 @@ func (s *session) fail(err error) { s.cancel(s.fencedBy(err)) }
 func (s *session) joined() bool {
 	member, _ := s.consumer.GroupMetadata()
 	return member != ""
+}
+
+// held is told when the stage is held and when it goes on.
+func (s *session) held(held bool) {
+	if held {
+		s.log.Warn("the world outside is unavailable: nothing new is admitted until a probe gets through")
+		return
+	}
+	s.log.Info("a probe got through: going on")
+	s.unblock()
 }
 
 // signal wakes the owner of a channel of capacity 1.

@@ -523,6 +523,7 @@ type stats struct {
 	records, parked, running int
 	timersWaiting, timersDue int
 	keys                     int
+	held                     bool // by the session: nothing is admitted
 	bytes                    int64
 	oldest                   time.Time // of the oldest admitted record; zero: none
 }

@@ -41,6 +41,14 @@ func (s *session) handle(j *job) *outcome {
 	state := s.tracker.state(j)
 	a := attempts{}
 	var spent time.Duration // of the retry budget
+	probe := false          // this attempt is the one that looks whether the world is back
+	probed := func(success bool) {
+		if probe {
+			s.hold.probed(success)
+			probe = false
+		}
+	}
+	defer func() { probed(false) }() // whatever happens, the next in line gets its turn
 	for {
 		t := j.trigger(state)
 		if a.first.IsZero() {
@@ -55,6 +63,7 @@ func (s *session) handle(j *job) *outcome {
 			return nil
 		}
 		if err == nil {
+			probed(true)
 			if err = s.valid(result, t.Now); err == nil {
 				s.cfg.Metrics.trigger(s.stage.Name, triggerDone, took)
 				return &outcome{result: result, size: resultSize(result)}
@@ -67,13 +76,14 @@ func (s *session) handle(j *job) *outcome {
 				after = unavailableAfter
 			}
 			s.cfg.Metrics.trigger(s.stage.Name, triggerUnavailable, took)
-			s.logTrigger(j, slog.LevelWarn, "unavailable, will be tried again", a, "in", after, "err", oneLine(err.Error()))
-			if !sleep(ctx, after) {
+			s.logTrigger(j, slog.LevelDebug, "unavailable, the stage is held", a, "probe", probe, "after", after, "err", oneLine(err.Error()))
+			if probe, ok = s.hold.wait(ctx, after, probe); !ok {
 				return nil
 			}
 			continue
 		}
 		if class, ok := Class(err); ok {
+			probed(true) // there was an answer
 			if !s.declared(class) {
 				err, class = fmt.Errorf("class %s is not declared by the stage: %w", class, err), classUndeclared
 			}
@@ -88,6 +98,7 @@ func (s *session) handle(j *job) *outcome {
 			}
 			return s.giveUp(j, state, class, err, a, took)
 		}
+		probed(false)
 		s.cfg.Metrics.trigger(s.stage.Name, triggerRetried, took)
 		s.logTrigger(j, slog.LevelWarn, "failed, will be retried", a, "in", wait, "err", oneLine(err.Error()))
 		if !sleep(ctx, wait) {
