@@ -18,6 +18,8 @@ const (
 	maxBatchJobs  = 20_000
 	maxBatchBytes = 16 << 20
 	maxCommitGap  = 100 * time.Millisecond
+	idleCommit    = time.Second // how often offsets alone are committed, where nothing else is
+	maxRefusals   = 5           // in a row, with an error that does not pass by itself
 )
 
 // A committer is the only owner of the producer. It commits finished jobs,
@@ -28,7 +30,9 @@ type committer struct {
 	producer *kgo.Client
 	nonce    string // of this committer; with count it makes every commit unique
 	count    uint64
-	solo     int // so many jobs are committed one by one, to find one that Kafka refuses
+	few      int       // at most so many jobs at once, to find one that Kafka refuses; 0: no such search
+	left     int       // jobs that the search still has to go through
+	began    time.Time // of the newest transaction
 }
 
 func (c *committer) close() {
@@ -43,18 +47,26 @@ func (c *committer) close() {
 func (c *committer) loop(ctx context.Context) {
 	var last, took time.Duration
 	began := time.Now()
+	idle := time.NewTicker(idleCommit)
+	defer idle.Stop()
 	for refusals := 0; ; {
+		quiet := false
 		select {
 		case <-c.finished:
+		case <-idle.C:
+			quiet = true
 		case <-ctx.Done():
 			return
 		}
 		gap := max(c.cfg.CommitInterval, min(3*took, maxCommitGap))
+		if c.few > 0 {
+			gap = 0 // everybody waits for the search to end
+		}
 		if since := time.Since(began); since < gap && !sleep(ctx, gap-since) {
 			return
 		}
 		began = time.Now()
-		more, err := c.commit(ctx)
+		more, err := c.commit(ctx, quiet)
 		if last, took = took, time.Since(began); last > 0 {
 			took = (took + last) / 2
 		}
@@ -66,6 +78,10 @@ func (c *committer) loop(ctx context.Context) {
 			return
 		case err != nil:
 			refusals++
+			if e, ok := errors.AsType[*kerr.Error](err); ok && !e.Retriable && refusals >= maxRefusals {
+				c.fail(err) // the checks at the start may know why
+				return
+			}
 			c.log.Warn("commit did not go through, its results are committed again", "err", err)
 			if !sleep(ctx, retryBackoff(refusals)) {
 				return
@@ -83,20 +99,24 @@ func (c *committer) loop(ctx context.Context) {
 // commit commits one batch and starts what waited for it. It reports whether
 // there may be more to commit. After an error the batch's results are still
 // there, to be picked again.
-func (c *committer) commit(ctx context.Context) (more bool, err error) {
+func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error) {
 	// The generation first: what is picked afterwards can only be stale
 	// together with it, and then the broker refuses it.
 	member, generation := c.consumer.GroupMetadata()
 	if member == "" {
 		return false, errors.New("not a member of the group at the moment") // a commit without it would not be fenced
 	}
+	if !c.stillMember(member) {
+		c.fail(errLostMembership)
+		return false, errLostMembership
+	}
 	jobs := maxBatchJobs
-	if c.solo > 0 {
-		jobs = 1
+	if c.few > 0 {
+		jobs = c.few
 	}
 	began := time.Now()
-	b := c.tracker.pick(jobs, maxBatchBytes, began)
-	if b.jobs == 0 {
+	b := c.tracker.pick(jobs, maxBatchBytes, idle)
+	if len(b.parts) == 0 {
 		return false, nil
 	}
 	c.count++
@@ -119,14 +139,19 @@ func (c *committer) commit(ctx context.Context) (more bool, err error) {
 		c.cfg.Metrics.committed(c.stage.Name, commitAborted, time.Since(began))
 		return true, err
 	}
-	c.solo = max(c.solo-b.jobs, 0)
+	if c.few > 0 {
+		if c.left -= b.jobs; c.left <= 0 {
+			c.few = 0
+		}
+	}
 	c.cfg.Metrics.committed(c.stage.Name, how, time.Since(began))
-	start, resume := c.tracker.committedBatch(b, time.Now())
 	c.tell(b)
-	c.resume(resume)
-	c.start(start)
+	c.flow(func() (start []*job, pause, resume []int32) {
+		start, resume = c.tracker.committedBatch(b, time.Now())
+		return start, nil, resume
+	})
 	c.unblock()
-	return true, nil
+	return b.jobs > 0, nil
 }
 
 // tell reports a committed batch to metrics and observer.
@@ -164,30 +189,39 @@ type output struct {
 	job *job
 }
 
-// records are what a batch writes: outputs, dead letters, and the new state of
-// each key. They are made anew for every try, because a client keeps what it
+// records are what a batch writes: outputs, dead letters, and the newest state
+// of each key. They are made anew for every try, because a client keeps what it
 // was given.
 func (c *committer) records(b batch) []output {
 	var out []output
 	for _, pb := range b.parts {
-		for i, j := range pb.jobs {
-			events := j.out.result.Events
+		last := make(map[string]*job, len(pb.jobs)) // by event key: the last one that changes its state
+		for _, j := range pb.jobs {
+			if j.write {
+				last[j.key] = j
+			}
+		}
+		for _, j := range pb.jobs {
+			for _, e := range j.out.result.Events {
+				out = append(out, output{c.event(e), j})
+			}
 			if j.out.dead != nil {
-				events = append(slices.Clone(events), *j.out.dead)
+				out = append(out, output{c.event(*j.out.dead), j})
 			}
-			for _, e := range events {
-				out = append(out, output{&kgo.Record{Topic: c.outputs[e.Topic], Key: e.Key, Value: e.Value, Headers: recordHeaders(e.Headers)}, j})
-			}
-			if pb.write[i] {
+			if j.write && last[j.key] == j {
 				rec := &kgo.Record{Topic: c.state, Partition: pb.part.id, Key: []byte(j.key)}
-				if s := pb.next[i]; !s.empty() {
-					rec.Value = s.encode()
+				if !j.next.empty() {
+					rec.Value = j.next.encode(c.topicID)
 				}
 				out = append(out, output{rec, j})
 			}
 		}
 	}
 	return out
+}
+
+func (c *committer) event(e Event) *kgo.Record {
+	return &kgo.Record{Topic: c.outputs[e.Topic], Key: e.Key, Value: e.Value, Headers: recordHeaders(e.Headers)}
 }
 
 // errUnknown marks an error after which the transaction may have been
@@ -197,25 +231,35 @@ var errUnknown = errors.New("outcome unknown")
 // transact is one transaction. Offsets go before records: the other way round
 // the produce path runs into the markers of the last transaction.
 func (c *committer) transact(ctx context.Context, recs []output, offsets []kmsg.TxnOffsetCommitRequestTopicPartition, member string, generation int32) error {
+	c.began = time.Now()
 	if err := c.producer.BeginTransaction(); err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
-	if err := c.txnOffsets(ctx, offsets, member, generation); err != nil {
+	id, epoch, err := c.producer.ProducerID(ctx)
+	if err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	if err := c.txnOffsets(ctx, id, epoch, offsets, member, generation); err != nil {
 		return fmt.Errorf("add offsets to the transaction: %w", err)
 	}
-	var failed *refusedError
+	var failed refusedError
 	for _, o := range recs {
 		c.producer.Produce(ctx, o.rec, func(_ *kgo.Record, err error) {
-			if err != nil && failed == nil { // promises run one at a time
-				failed = &refusedError{job: o.job, err: err}
+			if err != nil {
+				failed.add(o.job, err) // promises run one at a time
 			}
 		})
 	}
 	if err := c.producer.Flush(ctx); err != nil {
 		return fmt.Errorf("produce: %w", err)
 	}
-	if failed != nil {
-		return fmt.Errorf("produce: %w", failed)
+	if failed.err != nil {
+		return fmt.Errorf("produce: %w", &failed)
+	}
+	// After some errors a client begins another transaction by itself, and
+	// goes on in that one: without the offsets and what was written before.
+	if now, nowEpoch, err := c.producer.ProducerID(ctx); err != nil || now != id || nowEpoch != epoch {
+		return errors.New("produce: the client has begun another transaction in the middle of this one")
 	}
 	switch err := c.producer.EndTransaction(ctx, kgo.TryCommit); {
 	case err == nil:
@@ -227,27 +271,37 @@ func (c *committer) transact(ctx context.Context, recs []output, offsets []kmsg.
 	}
 }
 
-// A refusedError is a record that was not acknowledged.
+// A refusedError is records that were not acknowledged.
 type refusedError struct {
-	job *job
-	err error
+	err  error  // of the first, but one that blames the record goes before others
+	jobs []*job // whose records are to blame
 }
 
 func (e *refusedError) Error() string { return e.err.Error() }
 func (e *refusedError) Unwrap() error { return e.err }
 
+func (e *refusedError) add(j *job, err error) {
+	switch {
+	case poison(err):
+		if len(e.jobs) == 0 {
+			e.err = err
+		}
+		if !slices.Contains(e.jobs, j) {
+			e.jobs = append(e.jobs, j)
+		}
+	case e.err == nil:
+		e.err = err
+	}
+}
+
 // poison says that the record itself is to blame, not the moment.
-func (e *refusedError) poison() bool {
-	return errors.Is(e.err, kerr.MessageTooLarge) || errors.Is(e.err, kerr.InvalidRecord) ||
-		errors.Is(e.err, kerr.InvalidTimestamp) || errors.Is(e.err, kerr.RecordListTooLarge)
+func poison(err error) bool {
+	return errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.InvalidRecord) ||
+		errors.Is(err, kerr.InvalidTimestamp) || errors.Is(err, kerr.RecordListTooLarge)
 }
 
 // txnOffsets sends the offsets by hand, because the group's member is another client.
-func (c *committer) txnOffsets(ctx context.Context, offsets []kmsg.TxnOffsetCommitRequestTopicPartition, member string, generation int32) error {
-	id, epoch, err := c.producer.ProducerID(ctx)
-	if err != nil {
-		return err
-	}
+func (c *committer) txnOffsets(ctx context.Context, id int64, epoch int16, offsets []kmsg.TxnOffsetCommitRequestTopicPartition, member string, generation int32) error {
 	req := kmsg.NewPtrTxnOffsetCommitRequest()
 	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch = c.transactionalID(), c.group, id, epoch
 	req.MemberID, req.Generation = member, generation
@@ -337,8 +391,12 @@ func retryKafka(ctx context.Context, limit time.Duration, f func() error) error 
 // finds out whether it was committed all the same. It does not give up before
 // the session ends: producing again without knowing would publish twice.
 func (c *committer) recover(ctx context.Context, b batch, seq string, cause error) (committed bool, err error) {
-	if err := c.fencedBy(cause); isFatal(err) {
-		return false, err
+	// The broker also ends a transaction that took too long, in the same words
+	// as one that somebody else has ended.
+	if time.Since(c.began) < c.cfg.TransactionTimeout {
+		if err := c.fencedBy(cause); isFatal(err) {
+			return false, err
+		}
 	}
 	for try := 0; ; try++ {
 		err := c.freshProducer(ctx)
@@ -359,14 +417,26 @@ func (c *committer) recover(ctx context.Context, b batch, seq string, cause erro
 			return false, ctx.Err()
 		}
 	}
-	if r, ok := errors.AsType[*refusedError](cause); ok && r.poison() {
-		if b.jobs > 1 {
-			c.solo = b.jobs // whose record it is shows only when it goes alone
-		} else {
-			r.job.out = c.refused(r.job, r.err)
-		}
+	if r, ok := errors.AsType[*refusedError](cause); ok && len(r.jobs) > 0 {
+		return committed, c.search(b, r)
 	}
 	return committed, cause
+}
+
+// search finds whose record Kafka refuses: it refuses all that travelled with
+// it, so smaller and smaller batches go until a job is alone. That one becomes a
+// dead letter.
+func (c *committer) search(b batch, r *refusedError) error {
+	if len(r.jobs) > 1 {
+		c.few, c.left = max(b.jobs/2, 1), b.jobs
+		return r
+	}
+	out, err := c.refused(r.jobs[0], r.err)
+	if err != nil {
+		return err
+	}
+	c.start(c.tracker.replace(r.jobs[0], out, time.Now()))
+	return r
 }
 
 // freshProducer replaces the producer. Initialising it ends what the old one

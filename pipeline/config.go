@@ -38,6 +38,14 @@ type Config struct {
 	// MaxInFlightBytes bounds keys, values and headers of the admitted
 	// records. One fetch may go over it. Default 64 MiB.
 	MaxInFlightBytes int64
+	// MaxResultBytes bounds what results take that wait for their commit. No
+	// handler is called while another result of the usual size would not fit,
+	// unless nothing else goes on. Default 64 MiB.
+	MaxResultBytes int64
+	// MaxStateBytes bounds the state of all partitions held, about 250 bytes a
+	// key and what it holds. A stage whose state does not fit does not start.
+	// Default 1 GiB.
+	MaxStateBytes int64
 	// RetryBudget is how long a trigger is retried before the engine gives
 	// up on it, not counting time in which the handler said Unavailable.
 	// Default 15 min.
@@ -93,6 +101,12 @@ func (c Config) withDefaults() Config {
 	if c.MaxInFlightBytes == 0 {
 		c.MaxInFlightBytes = 64 << 20
 	}
+	if c.MaxResultBytes == 0 {
+		c.MaxResultBytes = 64 << 20
+	}
+	if c.MaxStateBytes == 0 {
+		c.MaxStateBytes = 1 << 30
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -113,6 +127,8 @@ func (c Config) Validate() error {
 	wrong(!validInstance(c.InstanceID), "InstanceID may hold letters, digits, '.', '_' and '-' only")
 	wrong(c.MaxInFlight < 1 || c.MaxInFlight > 100_000, "MaxInFlight is %d, want 1 to 100,000", c.MaxInFlight)
 	wrong(c.MaxInFlightBytes < 1, "MaxInFlightBytes is %d, want at least 1", c.MaxInFlightBytes)
+	wrong(c.MaxResultBytes < 1, "MaxResultBytes is %d, want at least 1", c.MaxResultBytes)
+	wrong(c.MaxStateBytes < 1, "MaxStateBytes is %d, want at least 1", c.MaxStateBytes)
 	wrong(c.RetryBudget < 0, "RetryBudget is negative")
 	wrong(c.StateRetention < time.Hour, "StateRetention is %s, want at least an hour", c.StateRetention)
 	wrong(c.DrainTimeout < 0, "DrainTimeout is negative")

@@ -16,7 +16,7 @@ import (
 // park.
 const maxPoll = 500
 
-func (s *session) consumerOptions() []kgo.Opt {
+func (s *session) consumerOptions(ctx context.Context) []kgo.Opt {
 	opts := s.options(
 		s.hooks("consumer"),
 		kgo.ConsumerGroup(s.group),
@@ -36,7 +36,10 @@ func (s *session) consumerOptions() []kgo.Opt {
 		kgo.FetchMaxBytes(8<<20),
 		kgo.FetchMaxPartitionBytes(1<<20),
 		kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.KeepControlRecords(), // they count as finished: else the committed offset never reaches the end
+		kgo.WithContext(ctx),
 		kgo.OnOffsetsFetched(s.assigned),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { s.owns(parts[s.topic], true) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { s.revoked(parts[s.topic]) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { s.lost(parts[s.topic]) }),
 	)
@@ -89,11 +92,23 @@ func (s *session) take(fs kgo.Fetches) error {
 	var ins []*input
 	fs.EachRecord(func(r *kgo.Record) { ins = append(ins, inputOf(r, s.stage.Input)) })
 	if len(ins) > 0 {
-		start, pause := s.tracker.admit(ins, time.Now())
-		s.pause(pause)
-		s.start(start)
+		s.flow(func() (start []*job, pause, resume []int32) {
+			start, pause = s.tracker.admit(ins, time.Now())
+			return start, pause, nil
+		})
 	}
 	return first
+}
+
+// flow changes the tracker together with which partitions are fetched: a pause
+// and a resume that overtake each other would stop a partition for ever.
+func (s *session) flow(change func() (start []*job, pause, resume []int32)) {
+	s.fetching.Lock()
+	start, pause, resume := change()
+	s.pause(pause)
+	s.resume(resume)
+	s.fetching.Unlock()
+	s.start(start)
 }
 
 func (s *session) pause(ids []int32) {
@@ -134,10 +149,41 @@ func (s *session) timerLoop(ctx context.Context) {
 	}
 }
 
+// errLostMembership: the group has thrown this member out and taken it back as
+// another one. The client does not say so by itself, and its new generation
+// would let results of partitions through that others have worked on since.
+var errLostMembership = errors.New("the membership of the group was lost")
+
+// stillMember reports whether the group knows this session by the id that it
+// had from the beginning.
+func (s *session) stillMember(id string) bool {
+	first := s.member.Load()
+	return first == nil || *first == id
+}
+
+// owns notes which partitions the group has given to this member.
+func (s *session) owns(ids []int32, yes bool) {
+	s.owned.mu.Lock()
+	defer s.owned.mu.Unlock()
+	s.owned.known = true
+	for _, id := range ids {
+		if yes {
+			s.owned.ids[id] = true
+		} else {
+			delete(s.owned.ids, id)
+		}
+	}
+}
+
 // assigned is called with the committed offsets of partitions that are new
 // here, before their first fetch. It must not block: it would hold up the group.
 func (s *session) assigned(ctx context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 	<-s.built
+	id, _ := s.consumer.GroupMetadata()
+	if !s.member.CompareAndSwap(nil, &id) && !s.stillMember(id) {
+		s.fail(errLostMembership)
+		return errLostMembership
+	}
 	for _, g := range resp.Groups {
 		if g.Group != s.group {
 			continue
@@ -146,17 +192,13 @@ func (s *session) assigned(ctx context.Context, _ *kgo.Client, resp *kmsg.Offset
 			if t.Topic != s.topic && t.TopicID != s.topicID {
 				continue
 			}
-			parts := make([]*partition, 0, len(t.Partitions))
-			for _, p := range t.Partitions {
-				if p.ErrorCode != 0 {
-					continue // the client asks again or reports it in a poll
-				}
-				part, err := s.assign(ctx, p)
-				if err != nil {
-					s.fail(err)
-					return err
-				}
-				parts = append(parts, part)
+			parts, err := s.assign(ctx, t.Partitions)
+			if ctx.Err() != nil {
+				return ctx.Err() // the group has moved on, and will call again
+			}
+			if err != nil {
+				s.fail(err)
+				return err
 			}
 			if len(parts) > 0 {
 				s.work.Go(func() { s.restore(parts) })
@@ -166,42 +208,76 @@ func (s *session) assigned(ctx context.Context, _ *kgo.Client, resp *kmsg.Offset
 	return nil
 }
 
-func (s *session) assign(ctx context.Context, p kmsg.OffsetFetchResponseGroupTopicPartition) (*partition, error) {
-	done := completion{base: p.Offset, end: p.Offset}
-	if p.Offset < 0 {
-		start, err := s.logStart(ctx, p.Partition)
+func (s *session) assign(ctx context.Context, fetched []kmsg.OffsetFetchResponseGroupTopicPartition) ([]*partition, error) {
+	done := map[int32]completion{}
+	var starts map[int32]int64
+	for _, p := range fetched {
+		if p.ErrorCode != 0 {
+			continue // the client asks again or reports it in a poll
+		}
+		c, err := s.completionOf(p)
 		if err != nil {
 			return nil, err
 		}
-		done = completion{base: start, end: start}
-	} else if p.Metadata != nil && *p.Metadata != "" {
-		m, err := decodeMetadata(*p.Metadata)
-		switch {
-		case errors.Is(err, errForeignMetadata): // an offset that a person or a tool set: no map
-		case err != nil:
-			return nil, fatalf("topic %s, partition %d: the committed offset cannot be used: %w; run the release that wrote it, or set the offset by hand", s.topic, p.Partition, err)
-		case m.topicID != s.topicID:
-			return nil, fatalf("topic %s was deleted and created again: the committed offsets of group %s belong to the old one. Delete the group and the topic %s if the new topic is to be read from its start", s.topic, s.group, s.state)
-		case m.done.base != p.Offset:
-			return nil, fatalf("topic %s, partition %d: the completion map belongs to offset %d, but %d is committed: set the offset by hand once more with a tool that clears its metadata", s.topic, p.Partition, m.done.base, p.Offset)
-		default:
-			done = m.done
+		if p.Offset < 0 {
+			if starts == nil {
+				if starts, err = s.logStarts(ctx); err != nil {
+					return nil, err
+				}
+			}
+			at, ok := starts[p.Partition]
+			if !ok {
+				return nil, fmt.Errorf("topic %s, partition %d: no answer about where its log starts", s.topic, p.Partition)
+			}
+			c = completion{base: at, end: at}
 		}
+		done[p.Partition] = c
 	}
-	s.pause([]int32{p.Partition}) // until its state is there
-	return s.tracker.assign(s.ctx, p.Partition, done), nil
+	var parts []*partition
+	s.flow(func() (start []*job, pause, resume []int32) {
+		for id, c := range done {
+			parts = append(parts, s.tracker.assign(s.ctx, id, c))
+			pause = append(pause, id) // until its state is there
+		}
+		return nil, pause, nil
+	})
+	return parts, nil
 }
 
-func (s *session) logStart(ctx context.Context, id int32) (int64, error) {
+// completionOf reads what is finished from a committed offset and its metadata.
+func (s *session) completionOf(p kmsg.OffsetFetchResponseGroupTopicPartition) (completion, error) {
+	none := completion{base: p.Offset, end: p.Offset}
+	if p.Offset < 0 || p.Metadata == nil || *p.Metadata == "" {
+		return none, nil
+	}
+	m, err := decodeMetadata(*p.Metadata)
+	switch {
+	case errors.Is(err, errForeignMetadata): // an offset that a person or a tool set: no map
+		return none, nil
+	case err != nil:
+		return none, fatalf("topic %s, partition %d: the committed offset cannot be used: %w; run the release that wrote it, or set the offset by hand", s.topic, p.Partition, err)
+	case m.topicID != s.topicID:
+		return none, fatalf("topic %s was deleted and created again: the committed offsets of group %s belong to the old one. Delete the group and the topic %s if the new topic is to be read from its start", s.topic, s.group, s.state)
+	case m.done.base != p.Offset:
+		return none, fatalf("topic %s, partition %d: the completion map belongs to offset %d, but %d is committed: set the offset by hand once more with a tool that clears its metadata", s.topic, p.Partition, m.done.base, p.Offset)
+	default:
+		return m.done, nil
+	}
+}
+
+func (s *session) logStarts(ctx context.Context) (map[int32]int64, error) {
 	l, err := kadm.NewClient(s.admin).ListStartOffsets(ctx, s.topic)
 	if err != nil {
-		return 0, fmt.Errorf("topic %s, partition %d: ask for the log start: %w", s.topic, id, err)
+		return nil, fmt.Errorf("topic %s: ask where its logs start: %w", s.topic, err)
 	}
-	o, ok := l.Lookup(s.topic, id)
-	if !ok || o.Err != nil {
-		return 0, fmt.Errorf("topic %s, partition %d: ask for the log start: %w", s.topic, id, o.Err)
+	starts := map[int32]int64{}
+	for id, o := range l[s.topic] {
+		if o.Err != nil {
+			return nil, fmt.Errorf("topic %s, partition %d: ask where its log starts: %w", s.topic, id, o.Err)
+		}
+		starts[id] = o.Offset
 	}
-	return o.Offset, nil
+	return starts, nil
 }
 
 // revoked is called while this member still may commit: it waits for what runs.
@@ -210,8 +286,7 @@ func (s *session) revoked(ids []int32) {
 		return
 	}
 	s.drain(ids)
-	s.tracker.forget(ids)
-	s.unblock()
+	s.gone(ids)
 }
 
 // lost is called when others may own the partitions already.
@@ -219,7 +294,12 @@ func (s *session) lost(ids []int32) {
 	if len(ids) == 0 {
 		return
 	}
-	s.tracker.forget(ids)
+	s.gone(ids)
+}
+
+func (s *session) gone(ids []int32) {
+	s.owns(ids, false)
+	s.start(s.tracker.forget(ids))
 	s.unblock()
 }
 

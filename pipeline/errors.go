@@ -31,12 +31,22 @@ func Permanent(class string, err error) error {
 	return &permanentError{class: class, err: err}
 }
 
-// Class returns the class of an error made by [Permanent].
+// Class returns the class of an error made by [Permanent]. Where [Unavailable]
+// has been wrapped around it there is none: the outer one counts.
 func Class(err error) (string, bool) {
-	if p, ok := errors.AsType[*permanentError](err); ok {
-		return p.class, true
+	p, ok := errors.AsType[*permanentError](err)
+	if !ok {
+		return "", false
 	}
-	return "", false
+	if u, ok := errors.AsType[*unavailableError](err); ok && isOrWraps[*permanentError](u.err) {
+		return "", false
+	}
+	return p.class, true
+}
+
+func isOrWraps[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }
 
 type unavailableError struct {
@@ -48,16 +58,22 @@ func (e *unavailableError) Error() string { return e.err.Error() }
 func (e *unavailableError) Unwrap() error { return e.err }
 
 // Unavailable wraps err to say that the outside world is down and nobody's
-// trigger is to blame: no attempt is counted, and the trigger is tried again
-// after the given time (0: 5 s).
+// trigger is to blame. No attempt is counted, and the stage is held: it admits
+// nothing new, and one trigger at a time tries again after the given time (0:
+// 5 s) until one gets through.
 func Unavailable(err error, after time.Duration) error {
 	return &unavailableError{after: after, err: err}
 }
 
-// RetryAfter returns the delay of an error made by [Unavailable].
+// RetryAfter returns the delay of an error made by [Unavailable], unless
+// [Permanent] has been wrapped around it.
 func RetryAfter(err error) (time.Duration, bool) {
-	if u, ok := errors.AsType[*unavailableError](err); ok {
-		return u.after, true
+	u, ok := errors.AsType[*unavailableError](err)
+	if !ok {
+		return 0, false
 	}
-	return 0, false
+	if p, ok := errors.AsType[*permanentError](err); ok && isOrWraps[*unavailableError](p.err) {
+		return 0, false
+	}
+	return u.after, true
 }

@@ -35,6 +35,9 @@ func (r *Record) redrives() int {
 // inputOf copies a fetched record: a record kept in its fetch buffer would pin
 // all of it.
 func inputOf(r *kgo.Record, topic string) *input {
+	if r.Attrs.IsControl() {
+		return &input{rec: &Record{Partition: r.Partition, Offset: r.Offset}, epoch: r.LeaderEpoch, size: 128, control: true}
+	}
 	rec := &Record{
 		Topic: topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp,
 		Key: clone(r.Key), Value: clone(r.Value), Headers: make([]Header, len(r.Headers)),

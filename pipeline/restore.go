@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -59,13 +60,13 @@ func (s *session) restore(parts []*partition) {
 			s.fail(fmt.Errorf("restore state from %s: %w", s.state, err))
 			return
 		}
-		fs.EachRecord(func(r *kgo.Record) {
+		for _, r := range fs.Records() {
 			p := todo[r.Partition]
 			if p == nil {
-				return
+				continue
 			}
 			if !r.Attrs.IsControl() {
-				if err := restoreKey(keys[p.id], r, oldest); err != nil {
+				if err := s.restoreKey(keys[p.id], r, oldest); err != nil {
 					s.fail(fatalf("topic %s, partition %d, offset %d: %w", s.state, r.Partition, r.Offset, err))
 					return
 				}
@@ -74,16 +75,24 @@ func (s *session) restore(parts []*partition) {
 				s.open(p, keys[p.id])
 				delete(todo, p.id)
 			}
-		})
+		}
+		for id, p := range todo { // one that was taken away may never be read to its end
+			if p.ctx.Err() != nil {
+				delete(todo, id)
+			}
+		}
 	}
 }
 
-func restoreKey(keys map[string]keyState, r *kgo.Record, oldest time.Time) error {
+func (s *session) restoreKey(keys map[string]keyState, r *kgo.Record, oldest time.Time) error {
 	if r.Value == nil {
 		delete(keys, string(r.Key))
 		return nil
 	}
-	st, err := decodeState(r.Value)
+	st, err := decodeState(r.Value, s.topicID)
+	if errors.Is(err, errOtherTopic) {
+		return fmt.Errorf("topic %s was deleted and created again, and this state belongs to the old one. Delete and create %s too if what the old topic led to is to be forgotten: %w", s.topic, s.state, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -100,12 +109,31 @@ func (s *session) open(p *partition, keys map[string]keyState) {
 	if keys == nil {
 		keys = map[string]keyState{}
 	}
-	start, resume := s.tracker.restored(p, keys, time.Now())
-	if resume {
-		s.resume([]int32{p.id})
+	if err := s.stateFits(p, keys); err != nil {
+		s.fail(err)
+		return
 	}
-	s.start(start)
+	s.flow(func() (start []*job, pause, resume []int32) {
+		start, more := s.tracker.restored(p, keys, time.Now())
+		if more {
+			resume = []int32{p.id}
+		}
+		return start, nil, resume
+	})
 	signal(s.timers)
+}
+
+// stateFits refuses state that would not fit into memory, while nothing depends
+// on it yet.
+func (s *session) stateFits(p *partition, keys map[string]keyState) error {
+	n := s.tracker.stats().stateBytes
+	for k, st := range keys {
+		n += st.size(k)
+	}
+	if n <= s.cfg.MaxStateBytes {
+		return nil
+	}
+	return fatalf("the state of the partitions held here takes about %d bytes with partition %d, more than the %d that are allowed: allow more (MaxStateBytes), or run more processes of the stage", n, p.id, s.cfg.MaxStateBytes)
 }
 
 type bounds struct{ start, end int64 }

@@ -22,9 +22,11 @@ type Runner struct {
 	log      *slog.Logger
 
 	current atomic.Pointer[session]
+	topicID *[16]byte // of the input, once it was seen
 
 	mu     sync.Mutex
 	fenced time.Time // when another process last fenced this one
+	oldest time.Time // the oldest record that was not committed, when that was last known
 }
 
 // NewRunner checks the stage and its configuration. It does not connect.
@@ -83,17 +85,39 @@ func (r *Runner) Run(ctx context.Context) error {
 // state of every partition it holds.
 func (r *Runner) Ready() bool {
 	s := r.current.Load()
-	return s != nil && s.joined() && s.tracker.stats().restoring == 0
+	return s != nil && s.ready()
 }
 
 func (r *Runner) stats() stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	s := r.current.Load()
-	if s == nil {
-		return stats{}
+	var st stats
+	if s != nil {
+		st = s.tracker.stats()
+		st.held = s.hold.on()
 	}
-	st := s.tracker.stats()
-	st.held = s.hold.on()
+	// While clients start again nobody knows what waits. It is not less.
+	if s == nil || !s.ready() {
+		if st.oldest.IsZero() {
+			st.oldest = r.oldest
+		}
+	} else {
+		r.oldest = st.oldest
+	}
 	return st
+}
+
+// sameTopic refuses an input topic that was deleted and created again while
+// this process ran.
+func (r *Runner) sameTopic(id [16]byte) error {
+	if r.topicID == nil {
+		r.topicID = &id
+	}
+	if *r.topicID != id {
+		return fatalf("topic %s was deleted and created again while the stage ran: what it remembers belongs to the old one. Delete and create the topic %s too, and start again", r.cfg.TopicPrefix+r.stage.Input, StateTopic(r.cfg.TopicPrefix, r.cfg.Group, r.stage.Name))
+	}
+	return nil
 }
 
 // A fatalError ends Run: trying again cannot help.
@@ -112,18 +136,22 @@ func isFatal(err error) bool {
 }
 
 // fencedBy turns an error that means "another process took this identity" into
-// a fatal one if it comes twice within a minute. Once is normal: a broker that
-// was slow aborted a transaction, or a predecessor came back from a long pause.
-// With a random instance nobody else can have the identity.
+// a fatal one if it comes twice within a minute. Once is normal: a predecessor
+// came back from a long pause, say. What comes together is one event: both
+// clients hear of it. With a random instance nobody else can have the identity.
 func (r *Runner) fencedBy(err error) error {
-	if !errors.Is(err, kerr.ProducerFenced) && !errors.Is(err, kerr.InvalidProducerEpoch) && !errors.Is(err, kerr.FencedInstanceID) {
+	const together, again = 3 * time.Second, time.Minute
+	if isFatal(err) || !errors.Is(err, kerr.ProducerFenced) && !errors.Is(err, kerr.InvalidProducerEpoch) && !errors.Is(err, kerr.FencedInstanceID) {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	again := time.Since(r.fenced) < time.Minute
+	ago := time.Since(r.fenced)
+	if ago < together {
+		return err
+	}
 	r.fenced = time.Now()
-	if again && r.cfg.InstanceID != "" {
+	if ago < again && r.cfg.InstanceID != "" {
 		return fatalf("fenced twice within a minute: another process of this stage runs with the same instance id %q; give each its own: %w", r.cfg.InstanceID, err)
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -31,6 +32,13 @@ type session struct {
 
 	tracker  *tracker
 	hold     hold
+	fetching sync.Mutex             // guards the tracker's view of what is fetched; see flow
+	member   atomic.Pointer[string] // id in the group, once partitions were assigned
+	owned    struct {
+		mu    sync.Mutex
+		known bool           // the group has assigned something, if only nothing
+		ids   map[int32]bool // partitions that are ours by the group's word
+	}
 	admin    *kgo.Client   // no group: requests and restores
 	consumer *kgo.Client   // member of the group
 	built    chan struct{} // closed when consumer is set: its callbacks may come before
@@ -57,13 +65,16 @@ func (r *Runner) runSession(ctx context.Context) error {
 		outputs: map[string]string{
 			r.cfg.DeadLetterTopic: r.cfg.TopicPrefix + r.cfg.DeadLetterTopic,
 		},
-		tracker:  newTracker(limits{records: r.cfg.MaxInFlight, timers: r.cfg.MaxInFlight, bytes: r.cfg.MaxInFlightBytes}),
+		tracker: newTracker(limits{
+			records: r.cfg.MaxInFlight, timers: r.cfg.MaxInFlight, bytes: r.cfg.MaxInFlightBytes, kept: r.cfg.MaxResultBytes, ahead: maxAhead,
+		}),
 		ctx:      sctx,
 		cancel:   cancel,
 		built:    make(chan struct{}),
 		finished: make(chan struct{}, 1), timers: make(chan struct{}, 1), room: make(chan struct{}, 1),
 	}
 	s.hold.changed = s.held
+	s.owned.ids = map[int32]bool{}
 	for _, o := range r.stage.Outputs {
 		s.outputs[o] = r.cfg.TopicPrefix + o
 	}
@@ -79,6 +90,9 @@ func (r *Runner) runSession(ctx context.Context) error {
 	if err := s.check(sctx); err != nil {
 		return err
 	}
+	if err := r.sameTopic(s.topicID); err != nil {
+		return err
+	}
 	c := &committer{session: s}
 	// Before the consumer exists: this ends what a killed predecessor left
 	// open, and without it the first offset fetch would wait for that.
@@ -89,7 +103,9 @@ func (r *Runner) runSession(ctx context.Context) error {
 	if !stopStart() {
 		return ctx.Err()
 	}
-	s.consumer, err = kgo.NewClient(s.consumerOptions()...)
+	cctx, cutConsumer := context.WithCancel(context.Background())
+	defer cutConsumer()
+	s.consumer, err = kgo.NewClient(s.consumerOptions(cctx)...)
 	if err != nil {
 		return fatalf("kafka client: %w", err)
 	}
@@ -113,7 +129,11 @@ func (r *Runner) runSession(ctx context.Context) error {
 	}
 	s.tracker.forget(nil)
 	loops.Wait()
+	// Leaving the group waits for a rebalance, and for brokers that may be
+	// gone: the session times out without it just as well.
+	cut := time.AfterFunc(leaveTimeout, cutConsumer)
 	s.consumer.CloseAllowingRebalance()
+	cut.Stop()
 	s.tracker.forget(nil) // what was assigned meanwhile
 	s.work.Wait()
 	if err := context.Cause(sctx); !errors.Is(err, context.Canceled) {
@@ -125,9 +145,22 @@ func (r *Runner) runSession(ctx context.Context) error {
 // fail ends the session with an error.
 func (s *session) fail(err error) { s.cancel(s.fencedBy(err)) }
 
-func (s *session) joined() bool {
+// maxAhead is how many results of one key may wait for their commit while the
+// next trigger runs on what they want.
+const maxAhead = 16
+
+// leaveTimeout bounds how long leaving the group may take.
+const leaveTimeout = 3 * time.Second
+
+// ready says that the group has assigned partitions, if only none, and that the
+// state of all of them is there.
+func (s *session) ready() bool {
 	member, _ := s.consumer.GroupMetadata()
-	return member != ""
+	s.owned.mu.Lock()
+	known, owned := s.owned.known, len(s.owned.ids)
+	s.owned.mu.Unlock()
+	st := s.tracker.stats()
+	return member != "" && known && st.partitions == owned && st.restoring == 0
 }
 
 // held is told when the stage is held and when it goes on.

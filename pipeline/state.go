@@ -19,17 +19,24 @@ type keyState struct {
 // empty says that there is nothing to remember.
 func (s keyState) empty() bool { return s.value == nil && s.wake.IsZero() }
 
+// size is what a key takes in memory, roughly: measured with 200,000 keys on
+// 64 bits, maps and timer included.
+func (s keyState) size(key string) int64 {
+	return int64(2*len(key) + len(s.value) + len(s.cause) + len(s.traceparent) + 250)
+}
+
 const stateVersion = 1
 
-// encode renders s for the state topic: version, wake and change in
-// milliseconds since 1970 (0: none), event id and traceparent with their
-// lengths, a byte that says whether there is a value, the value.
-func (s keyState) encode() []byte {
-	b := make([]byte, 0, 32+len(s.cause)+len(s.traceparent)+len(s.value))
+// encode renders s for the state topic: version, id of the input topic, wake and
+// change in milliseconds since 1970 (0: none), event id and traceparent with
+// their lengths, a byte that says whether there is a value, the value.
+func (s keyState) encode(topicID [16]byte) []byte {
+	b := make([]byte, 0, 48+len(s.cause)+len(s.traceparent)+len(s.value))
 	b = append(b, stateVersion)
+	b = append(b, topicID[:]...)
 	var wake int64
 	if !s.wake.IsZero() {
-		wake = max(s.wake.UnixMilli(), 1)
+		wake = s.wake.UnixMilli()
 	}
 	b = binary.AppendVarint(b, wake)
 	b = binary.AppendVarint(b, s.changed.UnixMilli())
@@ -45,12 +52,18 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
+// errOtherTopic: the state belongs to a topic that was deleted since.
+var errOtherTopic = errors.New("state record: of an input topic that was deleted and created again")
+
 // decodeState is the reverse of encode. It copies what it keeps.
-func decodeState(b []byte) (keyState, error) {
-	if len(b) == 0 || b[0] != stateVersion {
+func decodeState(b []byte, topicID [16]byte) (keyState, error) {
+	if len(b) < 1+len(topicID) || b[0] != stateVersion {
 		return keyState{}, errors.New("state record: unknown version, written by a newer release or another program")
 	}
-	b = b[1:]
+	if [16]byte(b[1:]) != topicID {
+		return keyState{}, errOtherTopic
+	}
+	b = b[1+len(topicID):]
 	damaged := errors.New("state record: damaged")
 	number := func() (n int64, ok bool) {
 		n, l := binary.Varint(b)
@@ -107,8 +120,20 @@ func (s keyState) next(r Result, timer bool, cause, traceparent string, now time
 		n.value = value
 	}
 	if newWake {
-		n.wake = wake
+		n.wake = wholeMillis(wake, now) // as a restart will find it
 	}
 	n.changed, n.cause, n.traceparent = now, cause, traceparent
 	return n, true
+}
+
+// wholeMillis drops what the state topic does not keep of a time, so that a
+// timer still to come does not fire early.
+func wholeMillis(t, now time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	if t.After(now) {
+		t = t.Add(time.Millisecond - time.Nanosecond)
+	}
+	return time.UnixMilli(max(t.UnixMilli(), 1))
 }

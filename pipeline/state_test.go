@@ -8,6 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
+var testTopicID = [16]byte{1, 2, 3, 15: 16}
+
 func TestStateRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -22,8 +24,8 @@ func TestStateRoundTrip(t *testing.T) {
 		if rapid.Bool().Draw(t, "has value") {
 			want.value = append([]byte{}, rapid.SliceOf(rapid.Byte()).Draw(t, "value")...)
 		}
-		b := want.encode()
-		got, err := decodeState(b)
+		b := want.encode(testTopicID)
+		got, err := decodeState(b, testTopicID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +34,7 @@ func TestStateRoundTrip(t *testing.T) {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}
 		cut := len(b) - len(want.value) - 1
-		if _, err := decodeState(b[:rapid.IntRange(0, cut).Draw(t, "cut")]); err == nil {
+		if _, err := decodeState(b[:rapid.IntRange(0, cut).Draw(t, "cut")], testTopicID); err == nil {
 			t.Fatal("a truncated record was accepted")
 		}
 	})

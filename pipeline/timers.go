@@ -21,6 +21,7 @@ type timer struct {
 func (h *timerHeap) set(key string, due time.Time) {
 	i, ok := h.at[key]
 	switch {
+	case ok && h.items[i].due.Equal(due):
 	case ok && due.IsZero():
 		heap.Remove(h, i)
 	case ok:

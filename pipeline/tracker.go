@@ -16,11 +16,11 @@ import (
 // The life of a trigger:
 //
 //	admit/due → lane (waits behind the same key) → running → finish → pick → committed
-//	                                                             ▲        │ refused
-//	                                                             └────────┘
+//	                 ▲                                │                │ refused
+//	                 └── the next one of the key ◀────┘ replace ◀──────┘
 //
-// A trigger leaves its lane when it is committed, so the next one of the key
-// always sees committed state.
+// The next trigger of a key runs on the state its predecessor wants, before that
+// is committed (lane.go). Results of one key are committed in order (batch.go).
 type tracker struct {
 	limits limits
 
@@ -30,6 +30,9 @@ type tracker struct {
 	timers  int                  // fired and not committed
 	bytes   int64                // of admitted and parked records
 	running int                  // handlers at work
+	kept    int64                // bytes of results that are not committed
+	typical int64                // bytes of a result, by the largest of late
+	queue   []*job               // may run as soon as there is memory for their results
 }
 
 // limits bound what a tracker takes in.
@@ -37,6 +40,8 @@ type limits struct {
 	records int   // admitted at once
 	timers  int   // fired at once
 	bytes   int64 // of admitted and parked records
+	kept    int64 // of results: those that wait for their commit and those to be expected
+	ahead   int   // results of one key that wait for their commit while its next trigger runs
 }
 
 // A partition is one assignment of one partition of the input topic. When it
@@ -47,22 +52,26 @@ type partition struct {
 	draining bool // being taken away: nothing new starts
 	gone     bool // taken away
 	pending  []pending
+	unseen   int   // how many of them, the last ones, are not admitted
 	end      int64 // one past the highest offset seen
+	base     int64 // committed: everything below is finished
 	epoch    int32 // leader epoch of the last record seen, -1: unknown
 	parked   []*input
 	lanes    map[string]*lane    // by event key
-	keys     map[string]keyState // by event key
+	keys     map[string]keyState // committed state, by event key
+	size     int64               // bytes of that state
 	timers   timerHeap
 	active   int // jobs running or finished and not committed
 	records  int // its share of the tracker's counts
 	fired    int
 	bytes    int64
+	kept     int64
 	done     []*job          // finished, in the order in which they did
 	ctx      context.Context // of what runs for the partition: it ends with the assignment
 	stop     func()          // cancels it
 }
 
-// pending is an offset that is not finished.
+// pending is an offset that is not finished. Those that are admitted come first.
 type pending struct {
 	offset   int64
 	epoch    int32
@@ -72,31 +81,10 @@ type pending struct {
 
 // input is a record on its way in.
 type input struct {
-	rec   *Record
-	epoch int32
-	size  int64
-}
-
-// A lane holds the triggers of one key in order; the head runs.
-type lane struct{ jobs []*job }
-
-// A job is one trigger on its way through a partition.
-type job struct {
-	part  *partition
-	key   string // event key; meaningless if !keyed
-	keyed bool
-	in    *input    // nil: the timer fired
-	due   time.Time // when the timer was to fire
-	began time.Time // admitted or fired
-	out   *outcome  // set by finish
-}
-
-// outcome is what a finished job wants committed.
-type outcome struct {
-	result Result
-	dead   *Event // the dead letter, where the engine gave up
-	class  string // its class
-	size   int64
+	rec     *Record
+	epoch   int32
+	size    int64
+	control bool // a marker: it is there and means nothing
 }
 
 func newTracker(l limits) *tracker {
@@ -109,10 +97,14 @@ func (t *tracker) assign(ctx context.Context, id int32, done completion) *partit
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.forgetLocked(id)
-	p := &partition{id: id, end: done.end, epoch: -1, ctx: ctx, stop: stop, lanes: map[string]*lane{}, keys: map[string]keyState{}}
+	p := &partition{
+		id: id, end: done.end, base: done.base, epoch: -1, ctx: ctx, stop: stop,
+		lanes: map[string]*lane{}, keys: map[string]keyState{},
+	}
 	for _, o := range done.unfinished {
 		p.pending = append(p.pending, pending{offset: o, epoch: -1})
 	}
+	p.unseen = len(p.pending)
 	t.parts[id] = p
 	return p
 }
@@ -129,6 +121,7 @@ func (t *tracker) restored(p *partition, keys map[string]keyState, now time.Time
 	p.keys, p.ready = keys, true
 	for k, s := range keys {
 		p.timers.set(k, s.wake)
+		p.size += s.size(k)
 	}
 	start, _ = t.unpark(nil, p, now)
 	return start, len(p.parked) == 0
@@ -157,9 +150,10 @@ func (t *tracker) admit(recs []*input, now time.Time) (start []*job, pause []int
 	return start, pause
 }
 
-// fits says whether one more record keeps the partition within its share and
+// fits says whether the next record keeps the partition within its share and
 // its completion map within the metadata, whatever finishes first.
 func (t *tracker) fits(p *partition, offset int64) bool {
+	p.passed(offset)
 	share := t.limits.records
 	if len(t.parts) > 1 {
 		share -= share / 4 // one stuck partition must not stop the others
@@ -173,225 +167,38 @@ func (t *tracker) fits(p *partition, offset int64) bool {
 	return mapBound(len(p.pending)+1, offset+1-p.pending[0].offset) <= mapLimit
 }
 
+// passed drops offsets that the map calls unfinished and that a poll went past:
+// they do not exist any more (compaction, aborted records).
+func (p *partition) passed(offset int64) {
+	from := len(p.pending) - p.unseen
+	to := from
+	for to < len(p.pending) && p.pending[to].offset < offset {
+		to++
+	}
+	p.pending = slices.Delete(p.pending, from, to)
+	p.unseen -= to - from
+}
+
 func (t *tracker) admitOne(start []*job, p *partition, in *input, now time.Time) []*job {
 	off := in.rec.Offset
-	// Unfinished offsets that the poll went past do not exist any more:
-	// markers, aborted records, compaction.
-	gap := 0
-	for gap < len(p.pending) && p.pending[gap].offset < off && !p.pending[gap].admitted {
-		gap++
-	}
-	p.pending = slices.Delete(p.pending, 0, gap)
 	p.epoch = in.epoch
-	if off < p.end {
-		i, found := slices.BinarySearchFunc(p.pending, off, func(e pending, o int64) int { return int(e.offset - o) })
-		if !found || p.pending[i].admitted {
+	switch {
+	case in.control:
+		p.end = max(p.end, off+1)
+		return start
+	case off < p.end:
+		i := len(p.pending) - p.unseen // those before it were passed
+		if p.unseen == 0 || p.pending[i].offset != off {
 			return start // finished before the restart
 		}
 		p.pending[i] = pending{offset: off, epoch: in.epoch, admitted: true, at: in.rec.Timestamp}
-	} else {
+		p.unseen--
+	default:
 		p.pending = append(p.pending, pending{offset: off, epoch: in.epoch, admitted: true, at: in.rec.Timestamp})
 		p.end = off + 1
 	}
 	t.count(p, 1, 0, in.size)
 	return t.enqueue(start, &job{part: p, key: string(in.rec.Key), keyed: in.rec.Key != nil, in: in, began: now})
-}
-
-// enqueue puts a job at the end of its lane and starts it if it is the head.
-func (t *tracker) enqueue(start []*job, j *job) []*job {
-	if j.keyed {
-		l := j.part.lanes[j.key]
-		if l == nil {
-			l = &lane{}
-			j.part.lanes[j.key] = l
-		}
-		l.jobs = append(l.jobs, j)
-		if len(l.jobs) > 1 {
-			return start
-		}
-	}
-	return t.run(start, j)
-}
-
-func (t *tracker) run(start []*job, j *job) []*job {
-	if j.part.draining || j.part.gone {
-		return start
-	}
-	j.part.active++
-	t.running++
-	return append(start, j)
-}
-
-// state is what a job's handler sees of its key.
-func (t *tracker) state(j *job) keyState {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !j.keyed {
-		return keyState{}
-	}
-	return j.part.keys[j.key]
-}
-
-// finish hands in what a job wants committed; nil gives the job up without a
-// trace, because it was interrupted. It reports whether there is something to
-// commit.
-func (t *tracker) finish(j *job, out *outcome) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if j.part.gone {
-		return false
-	}
-	t.running--
-	if out == nil {
-		j.part.active--
-		return false
-	}
-	j.out = out
-	j.part.done = append(j.part.done, j)
-	return true
-}
-
-// A batch is what one transaction commits.
-type batch struct {
-	parts []partBatch
-	size  int64
-	jobs  int
-}
-
-type partBatch struct {
-	part  *partition
-	jobs  []*job
-	next  []keyState // per job: the state of its key afterwards
-	write []bool     // per job: whether that state changed
-	done  completion
-	epoch int32 // leader epoch that goes with the offset
-}
-
-// pick collects finished jobs, at most so many jobs and bytes of output (but at
-// least one job), and what would be committed if all of them were.
-func (t *tracker) pick(maxJobs int, maxBytes int64, now time.Time) batch {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var b batch
-	for _, p := range t.parts {
-		pb := partBatch{part: p}
-		finished := map[int64]bool{}
-		for _, j := range p.done {
-			if b.jobs > 0 && (b.jobs >= maxJobs || b.size+j.out.size > maxBytes) {
-				break
-			}
-			var s keyState
-			var write bool
-			if j.keyed {
-				s, write = j.next(now)
-			}
-			pb.jobs, pb.next, pb.write = append(pb.jobs, j), append(pb.next, s), append(pb.write, write)
-			if j.in != nil {
-				finished[j.in.rec.Offset] = true
-			}
-			b.size += j.out.size
-			b.jobs++
-		}
-		if len(pb.jobs) == 0 {
-			continue
-		}
-		pb.done, pb.epoch = p.completionWithout(finished)
-		b.parts = append(b.parts, pb)
-	}
-	return b
-}
-
-func (j *job) next(now time.Time) (keyState, bool) {
-	s := j.part.keys[j.key]
-	cause, traceparent := s.cause, s.traceparent
-	if j.in != nil {
-		cause, traceparent = j.in.rec.causeID(), j.in.rec.Header(headerTraceparent)
-	}
-	return s.next(j.out.result, j.in == nil, cause, traceparent, now)
-}
-
-func (p *partition) completionWithout(finished map[int64]bool) (completion, int32) {
-	c, epoch := completion{end: p.end, base: p.end}, p.epoch
-	for _, e := range p.pending {
-		if finished[e.offset] {
-			continue
-		}
-		if len(c.unfinished) == 0 {
-			c.base, epoch = e.offset, e.epoch
-		}
-		c.unfinished = append(c.unfinished, e.offset)
-	}
-	return c, epoch
-}
-
-// committedBatch makes a batch's results the truth: offsets are finished, state
-// and timers change, the next trigger of each key may run. It returns the jobs
-// to start and the partitions whose fetching may go on.
-func (t *tracker) committedBatch(b batch, now time.Time) (start []*job, resume []int32) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, pb := range b.parts {
-		p := pb.part
-		if p.gone {
-			continue
-		}
-		finished := make(map[int64]bool, len(pb.jobs))
-		for i, j := range pb.jobs {
-			p.active--
-			if j.in != nil {
-				finished[j.in.rec.Offset] = true
-				t.count(p, -1, 0, -j.in.size)
-			} else {
-				t.count(p, 0, -1, 0)
-			}
-			if pb.write[i] {
-				p.set(j, pb.next[i])
-			}
-		}
-		p.pending = slices.DeleteFunc(p.pending, func(e pending) bool { return finished[e.offset] })
-		p.done = slices.Delete(p.done, 0, len(pb.jobs))
-		for _, j := range pb.jobs {
-			if j.keyed {
-				start = t.advance(start, p, j.key)
-			}
-		}
-		var more bool
-		if start, more = t.unpark(start, p, now); more {
-			resume = append(resume, p.id)
-		}
-	}
-	return start, resume
-}
-
-// set replaces the state of a job's key. The timer is touched only where the
-// job moved it: one that has fired and waits in the lane must not fire twice.
-func (p *partition) set(j *job, s keyState) {
-	if j.in == nil || !p.keys[j.key].wake.Equal(s.wake) {
-		p.timers.set(j.key, s.wake)
-	}
-	if s.empty() {
-		delete(p.keys, j.key)
-	} else {
-		p.keys[j.key] = s
-	}
-}
-
-// advance drops the committed head of a lane and starts the next trigger, unless
-// it is a timer that a record committed since has moved or cleared.
-func (t *tracker) advance(start []*job, p *partition, key string) []*job {
-	l := p.lanes[key]
-	l.jobs = l.jobs[1:]
-	for len(l.jobs) > 0 {
-		next := l.jobs[0]
-		if next.in == nil && !p.keys[key].wake.Equal(next.due) {
-			l.jobs = l.jobs[1:]
-			t.count(p, 0, -1, 0)
-			continue
-		}
-		return t.run(start, next)
-	}
-	delete(p.lanes, key)
-	return start
 }
 
 // unpark admits parked records that fit now. It reports whether the last one
@@ -417,6 +224,11 @@ func (t *tracker) count(p *partition, records, fired int, bytes int64) {
 	t.bytes, p.bytes = t.bytes+bytes, p.bytes+bytes
 }
 
+// keep changes what is held of results.
+func (t *tracker) keep(p *partition, bytes int64) {
+	t.kept, p.kept = t.kept+bytes, p.kept+bytes
+}
+
 // due fires the timers that are due, as far as their budget goes. It returns
 // the jobs to start and when to ask again (zero: when something is committed).
 func (t *tracker) due(now time.Time) (start []*job, again time.Time) {
@@ -435,11 +247,15 @@ func (t *tracker) due(now time.Time) (start []*job, again time.Time) {
 				break
 			}
 			p.timers.set(key, time.Time{})
-			t.count(p, 0, 1, 0)
-			start = t.enqueue(start, &job{part: p, key: key, keyed: true, due: at, began: now})
+			start = t.fire(start, p, key, at, now)
 		}
 	}
 	return start, again
+}
+
+func (t *tracker) fire(start []*job, p *partition, key string, at, now time.Time) []*job {
+	t.count(p, 0, 1, 0)
+	return t.enqueue(start, &job{part: p, key: key, keyed: true, due: at, began: now})
 }
 
 // drain stops new work for the partitions (nil: all) and reports how many jobs
@@ -467,8 +283,9 @@ func (t *tracker) interrupt(ids []int32) {
 	}
 }
 
-// forget drops the partitions (nil: all) with everything that hangs on them.
-func (t *tracker) forget(ids []int32) {
+// forget drops the partitions (nil: all) with everything that hangs on them. It
+// returns jobs of others that now have room to run.
+func (t *tracker) forget(ids []int32) (start []*job) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if ids == nil {
@@ -479,6 +296,7 @@ func (t *tracker) forget(ids []int32) {
 	for _, id := range ids {
 		t.forgetLocked(id)
 	}
+	return t.dequeue(nil)
 }
 
 func (t *tracker) forgetLocked(id int32) {
@@ -491,6 +309,7 @@ func (t *tracker) forgetLocked(id int32) {
 	p.stop()
 	t.running -= p.active - len(p.done)
 	t.count(p, -p.records, -p.fired, -p.bytes)
+	t.keep(p, -p.kept)
 }
 
 // room says how many records may be polled now.
@@ -512,6 +331,7 @@ func (t *tracker) forgetIdle(since time.Time) {
 		for k, s := range p.keys {
 			if s.wake.IsZero() && s.changed.Before(since) && p.lanes[k] == nil {
 				delete(p.keys, k)
+				p.size -= s.size(k)
 			}
 		}
 	}
@@ -523,15 +343,22 @@ type stats struct {
 	records, parked, running int
 	timersWaiting, timersDue int
 	keys                     int
-	held                     bool // by the session: nothing is admitted
-	bytes                    int64
-	oldest                   time.Time // of the oldest admitted record; zero: none
+	stateBytes               int64
+	held                     bool  // by the session: nothing is admitted
+	bytes                    int64 // of admitted and parked records
+	kept                     int64
+	oldest                   time.Time // of the oldest record that was fetched and is not committed; zero: none
 }
 
 func (t *tracker) stats() stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := stats{partitions: len(t.parts), records: t.records, running: t.running, timersDue: t.timers, bytes: t.bytes}
+	s := stats{partitions: len(t.parts), records: t.records, running: t.running, timersDue: t.timers, bytes: t.bytes, kept: t.kept}
+	older := func(at time.Time) {
+		if s.oldest.IsZero() || at.Before(s.oldest) {
+			s.oldest = at
+		}
+	}
 	for _, p := range t.parts {
 		if !p.ready {
 			s.restoring++
@@ -539,13 +366,12 @@ func (t *tracker) stats() stats {
 		s.parked += len(p.parked)
 		s.timersWaiting += p.timers.Len()
 		s.keys += len(p.keys)
-		for _, e := range p.pending {
-			if e.admitted {
-				if s.oldest.IsZero() || e.at.Before(s.oldest) {
-					s.oldest = e.at
-				}
-				break
-			}
+		s.stateBytes += p.size
+		if len(p.pending) > 0 && p.pending[0].admitted {
+			older(p.pending[0].at)
+		}
+		if i := slices.IndexFunc(p.parked, func(in *input) bool { return !in.control }); i >= 0 {
+			older(p.parked[i].rec.Timestamp)
 		}
 	}
 	return s

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -11,65 +10,91 @@ import (
 )
 
 // model runs a tracker against a naive picture of what must hold: every record
-// and timer is dispatched once per life of its partition, in order per key, and
-// never again after it is committed; whatever is committed can be read back
-// from offset and map.
+// and timer is dispatched once per life of its partition, in order per key, on
+// the state that its predecessor wanted, and never again after it is committed;
+// whatever is committed can be read back from offset and map.
 type model struct {
-	t     *rapid.T
-	tr    *tracker
-	now   time.Time
-	log   []string             // the partition's records: the key of each offset, "" for a marker
-	pos   int                  // next offset the poll brings
-	held  bool                 // the partition is ours
-	com   completion           // what the group has
-	state map[string]int       // committed state: how many triggers of the key are committed
-	wake  map[string]time.Time // committed timers
-	done  map[int64]bool       // committed offsets
+	t    *rapid.T
+	tr   *tracker
+	now  time.Time
+	log  []string              // the partition's records: the key of each offset, marker or gone
+	pos  int                   // next offset the poll brings
+	held bool                  // the partition is ours
+	com  completion            // what the group has
+	keys map[string]modelState // committed
+	done map[int64]bool        // committed offsets
 
-	running []*job
-	batch   *batch
+	finished map[string][]finishedJob // not committed, by key, in order
+	running  []*job
+	stale    map[*job]bool // they run on state that was replaced
+	batch    *batch
+	serial   int
+}
+
+type modelState struct {
+	value string
+	wake  time.Time
+}
+
+type finishedJob struct {
+	job   *job
+	after modelState
+}
+
+const (
+	marker = ""  // a control record
+	gone   = "-" // an offset that does not exist
+)
+
+// want is the state that the next trigger of a key must see.
+func (m *model) want(key string) modelState {
+	if f := m.finished[key]; len(f) > 0 {
+		return f[len(f)-1].after
+	}
+	return m.keys[key]
+}
+
+func (m *model) isFinished(key string, off int64) bool {
+	return slices.ContainsFunc(m.finished[key], func(f finishedJob) bool { return f.job.in != nil && f.job.in.rec.Offset == off })
 }
 
 func (m *model) dispatched(start []*job) {
 	for _, j := range start {
 		if j.in != nil {
 			off := j.in.rec.Offset
-			if m.done[off] {
-				m.t.Fatalf("offset %d is handled again after its commit", off)
+			if m.done[off] || m.isFinished(j.key, off) {
+				m.t.Fatalf("offset %d is handled again", off)
 			}
 			for o := range off {
-				if m.log[o] == j.key && !m.done[o] {
-					m.t.Fatalf("offset %d of key %s is handled before offset %d is committed", off, j.key, o)
+				if m.log[o] == j.key && !m.done[o] && !m.isFinished(j.key, o) {
+					m.t.Fatalf("offset %d of key %s is handled before offset %d is finished", off, j.key, o)
 				}
 			}
 		}
-		if j.in == nil && !m.wake[j.key].Equal(j.due) {
-			m.t.Fatalf("the timer of key %s fired for %v, committed is %v", j.key, j.due, m.wake[j.key])
+		want := m.want(j.key)
+		if j.in == nil && !want.wake.Equal(j.due) {
+			m.t.Fatalf("the timer of key %s fired for %v, it is set to %v", j.key, j.due, want.wake)
 		}
 		for _, r := range m.running {
 			if r.key == j.key && r.part == j.part {
 				m.t.Fatalf("key %s is handled twice at a time", j.key)
 			}
 		}
-		if got := string(m.tr.state(j).value); got != stateText(m.state[j.key]) {
-			m.t.Fatalf("key %s sees state %q, committed is %q", j.key, got, stateText(m.state[j.key]))
+		if got := string(j.before.value); got != want.value {
+			m.t.Fatalf("key %s sees state %q, want %q", j.key, got, want.value)
+		}
+		if len(m.finished[j.key]) >= m.tr.limits.ahead {
+			m.t.Fatalf("key %s is %d results ahead of its commits", j.key, len(m.finished[j.key]))
 		}
 		m.running = append(m.running, j)
 	}
-}
-
-func stateText(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.Itoa(n)
 }
 
 func (m *model) assign() {
 	if m.held {
 		return
 	}
-	m.held, m.running, m.batch = true, nil, nil
+	m.held, m.running, m.batch, m.finished, m.stale = true, nil, nil, map[string][]finishedJob{}, map[*job]bool{}
 	// What is committed travels as text.
 	text, err := metadata{done: m.com}.encode()
 	if err != nil {
@@ -82,53 +107,135 @@ func (m *model) assign() {
 	m.pos = int(back.done.base)
 	p := m.tr.assign(m.t.Context(), 0, back.done)
 	keys := map[string]keyState{}
-	for k, n := range m.state {
-		keys[k] = keyState{value: []byte(stateText(n)), wake: m.wake[k], changed: m.now}
+	for k, s := range m.keys {
+		if s.value != "" || !s.wake.IsZero() {
+			keys[k] = keyState{value: []byte(s.value), wake: s.wake, changed: m.now}
+		}
 	}
 	start, _ := m.tr.restored(p, keys, m.now)
 	m.dispatched(start)
+}
+
+// compact makes records that nobody has handled vanish while nobody reads.
+func (m *model) compact() {
+	if m.held || len(m.log) == 0 {
+		return
+	}
+	if o := rapid.IntRange(0, len(m.log)-1).Draw(m.t, "compacted"); m.isRecord(o) && !m.done[int64(o)] {
+		m.log[o] = gone
+	}
 }
 
 func (m *model) fetch() {
 	if !m.held {
 		return
 	}
+	m.poll(rapid.IntRange(1, 8).Draw(m.t, "fetched"), true)
+}
+
+// poll brings at most n records, and new ones where the log may grow.
+func (m *model) poll(n int, grow bool) {
 	var ins []*input
-	for range min(m.tr.room(), rapid.IntRange(1, 8).Draw(m.t, "fetched")) {
-		for m.pos == len(m.log) || m.log[m.pos] == "" {
-			if m.pos == len(m.log) {
-				m.log = append(m.log, rapid.SampledFrom([]string{"a", "b", "c", "d", ""}).Draw(m.t, "record"))
-				continue
+	for len(ins) < min(m.tr.room(), n) {
+		if m.pos == len(m.log) {
+			if !grow {
+				break
 			}
-			m.pos++
+			m.log = append(m.log, rapid.SampledFrom([]string{"a", "b", "c", "d", marker, gone}).Draw(m.t, "record"))
 		}
-		ins = append(ins, &input{rec: &Record{Offset: int64(m.pos), Key: []byte(m.log[m.pos]), Timestamp: m.now}, size: 10})
+		rec := &Record{Offset: int64(m.pos), Key: []byte(m.log[m.pos]), Timestamp: m.now}
+		if m.log[m.pos] != gone {
+			ins = append(ins, &input{rec: rec, size: 10, control: m.log[m.pos] == marker})
+		}
 		m.pos++
 	}
 	start, _ := m.tr.admit(ins, m.now)
 	m.dispatched(start)
 }
 
-func (m *model) finish() {
-	if len(m.running) == 0 {
-		return
-	}
-	i := rapid.IntRange(0, len(m.running)-1).Draw(m.t, "finishing")
-	j := m.running[i]
-	m.running = slices.Delete(m.running, i, i+1)
-	r := Result{State: SetState([]byte(stateText(m.state[j.key] + 1)))}
-	switch rapid.IntRange(0, 2).Draw(m.t, "wake") {
-	case 0:
-		r.Wake = WakeAt(m.now.Add(time.Second))
-	case 1:
+// outcome is a new state, unlike any other, and perhaps a timer.
+func (m *model) outcome(timer bool) *outcome {
+	m.serial++
+	r := Result{State: SetState(fmt.Appendf(nil, "%d", m.serial))}
+	if timer {
+		switch rapid.IntRange(0, 3).Draw(m.t, "wake") {
+		case 0:
+			r.Wake = WakeAt(m.now.Add(time.Second))
+		case 1:
+			r.Wake = WakeAt(m.now)
+		case 2:
+			r.Wake = ClearWake()
+		}
+	} else {
 		r.Wake = ClearWake()
 	}
-	m.tr.finish(j, &outcome{result: r, size: 1})
+	return &outcome{result: r, size: rapid.Int64Range(1, 5).Draw(m.t, "size")}
+}
+
+// after is what a result makes of a state.
+func after(j *job, s modelState, r Result) modelState {
+	v, _ := r.State.Value()
+	s.value = string(v)
+	if w, set := r.Wake.Value(); set || j.in == nil {
+		s.wake = w
+	}
+	return s
+}
+
+func (m *model) finish() {
+	if len(m.running) > 0 {
+		m.finishOne(rapid.IntRange(0, len(m.running)-1).Draw(m.t, "finishing"), true)
+	}
+}
+
+func (m *model) finishOne(i int, timer bool) {
+	j := m.running[i]
+	m.running = slices.Delete(m.running, i, i+1)
+	out := m.outcome(timer)
+	stale := m.stale[j]
+	delete(m.stale, j)
+	if !stale {
+		m.finished[j.key] = append(m.finished[j.key], finishedJob{j, after(j, m.want(j.key), out.result)})
+	}
+	start, commit := m.tr.finish(j, out, m.now)
+	if commit == stale {
+		m.t.Fatalf("a job of key %s is to be committed: %t, it ran on state that was replaced: %t", j.key, commit, stale)
+	}
+	m.dispatched(start)
+}
+
+// replace makes another outcome of a finished job, as when Kafka refuses one.
+func (m *model) replace() {
+	var all []*job
+	for _, k := range []string{"a", "b", "c", "d"} {
+		for _, f := range m.finished[k] {
+			all = append(all, f.job)
+		}
+	}
+	if !m.held || len(all) == 0 {
+		return
+	}
+	m.batch = nil // it was refused
+	j := rapid.SampledFrom(all).Draw(m.t, "replaced")
+	out := m.outcome(true)
+	f := m.finished[j.key]
+	i := slices.IndexFunc(f, func(f finishedJob) bool { return f.job == j })
+	before := m.keys[j.key]
+	if i > 0 {
+		before = f[i-1].after
+	}
+	m.finished[j.key] = append(f[:i:i], finishedJob{j, after(j, before, out.result)})
+	for _, r := range m.running {
+		if r.key == j.key {
+			m.stale[r] = true
+		}
+	}
+	m.dispatched(m.tr.replace(j, out, m.now))
 }
 
 func (m *model) pick() {
 	if m.batch == nil && m.held {
-		b := m.tr.pick(rapid.IntRange(1, 5).Draw(m.t, "batch"), 1<<20, m.now)
+		b := m.tr.pick(rapid.IntRange(1, 5).Draw(m.t, "batch"), 1<<20, rapid.Bool().Draw(m.t, "idle"))
 		m.batch = &b
 	}
 }
@@ -136,7 +243,7 @@ func (m *model) pick() {
 // land commits what was picked: in Kafka first, then in the tracker, unless the
 // partition went away in between.
 func (m *model) land() {
-	if m.batch == nil || m.batch.jobs == 0 {
+	if m.batch == nil || len(m.batch.parts) == 0 {
 		m.batch = nil
 		return
 	}
@@ -147,15 +254,22 @@ func (m *model) land() {
 		}
 	}
 	m.com = pb.done
-	for i, j := range pb.jobs {
-		m.state[j.key]++
-		m.wake[j.key] = pb.next[i].wake
+	for _, j := range pb.jobs {
+		f := m.finished[j.key]
+		if len(f) == 0 || f[0].job != j {
+			m.t.Fatalf("a result of key %s is committed out of order", j.key)
+		}
+		m.finished[j.key] = f[1:]
+		m.keys[j.key] = f[0].after
+		if got := (modelState{string(j.next.value), j.next.wake}); got.value != f[0].after.value || !got.wake.Equal(f[0].after.wake) {
+			m.t.Fatalf("key %s is committed as %v, want %v", j.key, got, f[0].after)
+		}
 		if j.in != nil {
 			m.done[j.in.rec.Offset] = true
 		}
 	}
 	for o := range int(m.com.base) {
-		if m.log[o] != "" && !m.done[int64(o)] {
+		if m.isRecord(o) && !m.done[int64(o)] {
 			m.t.Fatalf("offset %d is below the committed %d and was never handled", o, m.com.base)
 		}
 	}
@@ -164,6 +278,8 @@ func (m *model) land() {
 	start, _ := m.tr.committedBatch(b, m.now)
 	m.dispatched(start)
 }
+
+func (m *model) isRecord(offset int) bool { return m.log[offset] != marker && m.log[offset] != gone }
 
 func (m *model) refuse() { m.batch = nil }
 
@@ -179,20 +295,41 @@ func (m *model) lose() {
 	if !m.held {
 		return
 	}
-	m.tr.forget([]int32{0})
+	if start := m.tr.forget([]int32{0}); len(start) > 0 {
+		m.t.Fatal("a job was started although there is no partition")
+	}
 	m.held = false
 	if m.batch != nil && rapid.Bool().Draw(m.t, "commit landed") {
 		m.land()
 	}
 	m.batch = nil
 	for _, j := range m.running { // late completions of an assignment that is over
-		if m.tr.finish(j, &outcome{size: 1}) {
+		if start, commit := m.tr.finish(j, &outcome{size: 1}, m.now); commit || len(start) > 0 {
 			m.t.Fatal("a completion of an old assignment was accepted")
 		}
 	}
 	m.running = nil
-	if s := m.tr.stats(); s.records != 0 || s.bytes != 0 || s.running != 0 || s.timersDue != 0 {
+	if s := m.tr.stats(); s.records != 0 || s.bytes != 0 || s.running != 0 || s.timersDue != 0 || s.kept != 0 {
 		m.t.Fatalf("after all is lost the tracker still counts %+v", s)
+	}
+}
+
+// armed checks that each committed timer waits or has fired.
+func (m *model) armed() {
+	p := m.tr.parts[0]
+	if p == nil {
+		return
+	}
+	for k, s := range m.keys {
+		at, waits := p.timers.at[k]
+		l := p.lanes[k]
+		switch {
+		case l != nil: // a result that is not committed may have moved it
+		case s.wake.IsZero() && waits:
+			m.t.Fatalf("key %s has no timer, but one waits", k)
+		case !s.wake.IsZero() && (!waits || !p.timers.items[at].due.Equal(s.wake)):
+			m.t.Fatalf("the timer of key %s is lost", k)
+		}
 	}
 }
 
@@ -200,53 +337,57 @@ func TestTrackerAgainstModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{
-			t: t, tr: newTracker(limits{records: 12, timers: 3, bytes: 1000}), now: time.UnixMilli(1_000_000),
-			state: map[string]int{}, wake: map[string]time.Time{}, done: map[int64]bool{},
+			t: t, tr: newTracker(limits{records: 12, timers: 3, bytes: 1000, kept: 20, ahead: 3}), now: time.UnixMilli(1_000_000),
+			keys: map[string]modelState{}, done: map[int64]bool{},
 		}
 		steps := map[string]func(*rapid.T){}
 		for name, f := range map[string]func(){
-			"assign": m.assign, "fetch": m.fetch, "finish": m.finish, "pick": m.pick,
-			"land": m.land, "refuse": m.refuse, "fire": m.fire, "lose": m.lose,
+			"assign": m.assign, "fetch": m.fetch, "finish": m.finish, "replace": m.replace, "pick": m.pick,
+			"land": m.land, "refuse": m.refuse, "fire": m.fire, "lose": m.lose, "compact": m.compact, "": m.armed,
 		} {
 			steps[name] = func(t *rapid.T) { m.t = t; f() }
 		}
 		t.Repeat(steps)
-		// In the end everything comes to rest.
-		m.t = t
-		m.batch = nil
-		m.assign()
-		for range 10_000 {
-			if m.pos == len(m.log) && len(m.running) == 0 && m.tr.stats().records == 0 {
-				break
-			}
-			for m.pos < len(m.log) && m.tr.room() > 0 {
-				in := &input{rec: &Record{Offset: int64(m.pos), Key: []byte(m.log[m.pos]), Timestamp: m.now}, size: 10}
-				m.pos++
-				if m.log[m.pos-1] == "" {
-					continue
-				}
-				start, _ := m.tr.admit([]*input{in}, m.now)
-				m.dispatched(start)
-			}
-			for len(m.running) > 0 {
-				j := m.running[0]
-				m.running = m.running[1:]
-				m.tr.finish(j, &outcome{result: Result{State: SetState([]byte(stateText(m.state[j.key] + 1))), Wake: ClearWake()}, size: 1})
-			}
-			m.pick()
-			m.land()
-		}
-		for o, k := range m.log {
-			if k != "" && !m.done[int64(o)] {
-				t.Fatalf("offset %d was never handled; %s", o, fmt.Sprintf("%+v", m.tr.stats()))
-			}
-		}
+		m.rest(t)
 	})
+}
+
+// rest lets everything that is there come to an end.
+func (m *model) rest(t *rapid.T) {
+	m.t = t
+	m.batch = nil
+	m.assign()
+	for range 10_000 {
+		if m.pos == len(m.log) && len(m.running) == 0 && m.tr.stats().records == 0 && m.com.base == int64(len(m.log)) {
+			break
+		}
+		m.poll(100, false)
+		for len(m.running) > 0 {
+			m.finishOne(0, false)
+		}
+		b := m.tr.pick(100, 1<<20, true)
+		m.batch = &b
+		m.land()
+		if end := len(m.log); end > 0 && m.log[end-1] == gone {
+			m.log = append(m.log, marker) // else nobody can know that the last offset is empty
+		}
+	}
+	for o := range m.log {
+		if m.isRecord(o) && !m.done[int64(o)] {
+			t.Fatalf("offset %d was never handled; %+v", o, m.tr.stats())
+		}
+	}
+	if m.com.base != int64(len(m.log)) {
+		t.Fatalf("offset %d is committed of %d, although all is done", m.com.base, len(m.log))
+	}
+	if s := m.tr.stats(); s.kept != 0 || s.bytes != 0 || len(m.tr.queue) != 0 {
+		t.Fatalf("at rest the tracker still counts %+v", s)
+	}
 }
 
 func TestTrackerPausesAPartitionThatCanTakeNoMore(t *testing.T) {
 	t.Parallel()
-	tr := newTracker(limits{records: 8, timers: 1, bytes: 1 << 20})
+	tr := newTracker(limits{records: 8, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
 	for id := range int32(2) {
 		tr.restored(tr.assign(t.Context(), id, completion{}), map[string]keyState{}, time.Time{})
 	}
@@ -265,9 +406,9 @@ func TestTrackerPausesAPartitionThatCanTakeNoMore(t *testing.T) {
 		t.Fatalf("%d of 2 records of the other partition started", len(other))
 	}
 	for _, j := range start {
-		tr.finish(j, &outcome{size: 1})
+		tr.finish(j, &outcome{size: 1}, time.Time{})
 	}
-	more, resume := tr.committedBatch(tr.pick(100, 100, time.Time{}), time.Time{})
+	more, resume := tr.committedBatch(tr.pick(100, 100, false), time.Time{})
 	if len(more) != 2 || !slices.Equal(resume, []int32{0}) {
 		t.Fatalf("after the commit %d started, resumed %v: want the 2 that waited", len(more), resume)
 	}

@@ -27,9 +27,11 @@ const (
 func (s *session) start(jobs []*job) {
 	for _, j := range jobs {
 		s.work.Go(func() {
-			if s.tracker.finish(j, s.handle(j)) {
+			next, commit := s.tracker.finish(j, s.handle(j), time.Now())
+			if commit {
 				signal(s.finished)
 			}
+			s.start(next)
 		})
 	}
 }
@@ -38,7 +40,7 @@ func (s *session) start(jobs []*job) {
 // dead letter of a trigger that was given up. It returns nil if it was interrupted.
 func (s *session) handle(j *job) *outcome {
 	ctx := j.part.ctx
-	state := s.tracker.state(j)
+	state := j.before
 	a := attempts{}
 	var spent time.Duration // of the retry budget
 	probe := false          // this attempt is the one that looks whether the world is back
@@ -64,11 +66,12 @@ func (s *session) handle(j *job) *outcome {
 		}
 		if err == nil {
 			probed(true)
-			if err = s.valid(result, t.Now); err == nil {
+			if err = s.valid(j, result, t.Now); err == nil {
 				s.cfg.Metrics.trigger(s.stage.Name, triggerDone, took)
 				return &outcome{result: result, size: resultSize(result)}
 			}
-			return s.giveUp(j, state, classInvalidResult, err, a, took)
+			s.gaveUpAfter(took)
+			return s.giveUp(j, classInvalidResult, err, a)
 		}
 		if after, ok := RetryAfter(err); ok {
 			a.count--
@@ -87,7 +90,8 @@ func (s *session) handle(j *job) *outcome {
 			if !s.declared(class) {
 				err, class = fmt.Errorf("class %s is not declared by the stage: %w", class, err), classUndeclared
 			}
-			return s.giveUp(j, state, class, err, a, took)
+			s.gaveUpAfter(took)
+			return s.giveUp(j, class, err, a)
 		}
 		wait := min(retryFirst<<min(a.count-1, 10), retryMost)
 		wait = wait/2 + rand.N(wait/2+1)
@@ -96,7 +100,8 @@ func (s *session) handle(j *job) *outcome {
 			if _, ok := errors.AsType[*panicError](err); ok {
 				class = classPanicked
 			}
-			return s.giveUp(j, state, class, err, a, took)
+			s.gaveUpAfter(took)
+			return s.giveUp(j, class, err, a)
 		}
 		probed(false)
 		s.cfg.Metrics.trigger(s.stage.Name, triggerRetried, took)
@@ -148,17 +153,20 @@ func (s *session) try(ctx context.Context, t Trigger, state State) (result Resul
 	return s.stage.Handler.Handle(ctx, t, state)
 }
 
+func (s *session) gaveUpAfter(took time.Duration) {
+	s.cfg.Metrics.trigger(s.stage.Name, triggerGaveUp, took)
+}
+
 // giveUp makes the outcome of a trigger that will not be tried again: its dead
 // letter and what the stage says to publish beside it.
-func (s *session) giveUp(j *job, state keyState, class string, cause error, a attempts, took time.Duration) *outcome {
-	s.cfg.Metrics.trigger(s.stage.Name, triggerGaveUp, took)
+func (s *session) giveUp(j *job, class string, cause error, a attempts) *outcome {
 	s.logTrigger(j, slog.LevelError, "gave up, a dead letter is written", a, "class", class, "err", oneLine(cause.Error()))
 	dead := deadLetter(s.stage.Name, s.topic, j, class, cause, a)
 	dead.Topic = s.cfg.DeadLetterTopic
-	t := j.trigger(state)
-	result, err := s.gaveUp(t, state.seenBy(j), cause)
+	t := j.trigger(j.before)
+	result, err := s.gaveUp(t, j.before.seenBy(j), cause)
 	if err == nil {
-		err = s.valid(result, t.Now)
+		err = s.valid(j, result, t.Now)
 	}
 	if err != nil {
 		s.log.Error("what the stage wants published beside a dead letter is left out", "err", oneLine(err.Error()))
@@ -176,19 +184,22 @@ func (s *session) gaveUp(t Trigger, state State, cause error) (result Result, er
 	return s.stage.Handler.GaveUp(t, state, cause), nil
 }
 
-// refused turns a job whose records Kafka does not take into a dead letter. A
-// second time the dead letter goes alone, a third time without its value.
-func (s *session) refused(j *job, cause error) *outcome {
+// refused is the outcome of a job whose records Kafka does not take: a dead
+// letter. A second time the dead letter goes alone, a third time without its
+// value.
+func (s *session) refused(j *job, cause error) (*outcome, error) {
 	switch out := j.out; {
 	case out.dead == nil:
 		now := time.Now()
-		return s.giveUp(j, s.tracker.state(j), classInvalidResult, fmt.Errorf("kafka refused the result: %w", cause), attempts{1, now, now}, 0)
+		return s.giveUp(j, classInvalidResult, fmt.Errorf("kafka refused the result: %w", cause), attempts{1, now, now}), nil
 	case len(out.result.Events) > 0 || out.result.State.set:
-		return &outcome{dead: out.dead, class: out.class, size: out.dead.size()}
-	default:
+		return &outcome{dead: out.dead, class: out.class, size: out.dead.size()}, nil
+	case out.dead.Value != nil:
 		dead := withoutValue(*out.dead)
 		dead.Topic = s.cfg.DeadLetterTopic
-		return &outcome{dead: &dead, class: out.class, size: dead.size()}
+		return &outcome{dead: &dead, class: out.class, size: dead.size()}, nil
+	default:
+		return nil, fatalf("topic %s: kafka refuses even a dead letter without its value: %w; look at the topic's settings", s.outputs[s.cfg.DeadLetterTopic], cause)
 	}
 }
 
@@ -202,7 +213,10 @@ func (s *session) declared(class string) bool {
 }
 
 // valid says whether the engine and Kafka can take a result.
-func (s *session) valid(r Result, now time.Time) error {
+func (s *session) valid(j *job, r Result, now time.Time) error {
+	if !j.keyed && (r.State.set || r.Wake.set) {
+		return errors.New("state or wake for a record without a key")
+	}
 	for _, e := range r.Events {
 		if _, ok := s.outputs[e.Topic]; !ok {
 			return fmt.Errorf("event for topic %q, which is not an output of the stage", e.Topic)

@@ -1,0 +1,238 @@
+package pipeline
+
+import (
+	"slices"
+	"time"
+)
+
+// A lane holds the triggers of one key in order: first those that are finished
+// and wait for their commit, then the one that runs, then those that wait.
+//
+//	finished  finished  running  waiting  waiting
+//	└── finished = 2 ──┘
+//
+// How many may be finished is bounded: a key that wakes itself at once would run
+// away from its commits. Each runs on the state that the one before it wants. If that turns out wrong
+// because Kafka refuses a result, everything behind it is run again (replace).
+type lane struct {
+	jobs     []*job
+	finished int
+	running  *job // also one that is queued for memory; nil: none
+	gen      int  // changes when results behind a replaced one became worthless
+	timers   int  // how many of the jobs are timers
+}
+
+// A job is one trigger on its way through a partition.
+type job struct {
+	part     *partition
+	key      string // event key; meaningless if !keyed
+	keyed    bool
+	in       *input    // nil: the timer fired
+	due      time.Time // when the timer was to fire
+	began    time.Time // admitted or fired
+	launched bool      // its handler runs or has run
+	gen      int       // of its lane when it was launched
+	before   keyState  // what its handler sees of the key
+	out      *outcome  // set by finish
+	next     keyState  // the key afterwards; set with out
+	write    bool      // whether that is a change
+}
+
+// outcome is what a finished job wants committed.
+type outcome struct {
+	result Result
+	dead   *Event // the dead letter, where the engine gave up
+	class  string // its class
+	size   int64
+}
+
+// settle hands a job its outcome.
+func (j *job) settle(out *outcome, now time.Time) {
+	j.out = out
+	if !j.keyed {
+		return
+	}
+	cause, traceparent := j.before.cause, j.before.traceparent
+	if j.in != nil {
+		cause, traceparent = j.in.rec.causeID(), j.in.rec.Header(headerTraceparent)
+	}
+	j.next, j.write = j.before.next(out.result, j.in == nil, cause, traceparent, now)
+}
+
+// hasTimer reports whether a timer that was to fire then is in the lane.
+func (l *lane) hasTimer(due time.Time) bool {
+	return l.timers > 0 && slices.ContainsFunc(l.jobs, func(j *job) bool { return j.in == nil && j.due.Equal(due) })
+}
+
+// stateOf is the state of a key after everything that is finished.
+func (p *partition) stateOf(key string) keyState {
+	if l := p.lanes[key]; l != nil && l.finished > 0 {
+		return l.jobs[l.finished-1].next
+	}
+	return p.keys[key]
+}
+
+// enqueue puts a job at the end of its lane and starts it if it can.
+func (t *tracker) enqueue(start []*job, j *job) []*job {
+	if !j.keyed {
+		return t.run(start, j)
+	}
+	l := j.part.lanes[j.key]
+	if l == nil {
+		l = &lane{}
+		j.part.lanes[j.key] = l
+	}
+	l.jobs = append(l.jobs, j)
+	if j.in == nil {
+		l.timers++
+	}
+	return t.advance(start, j.part, j.key)
+}
+
+// advance starts the next trigger of a key, unless one runs. A timer that has
+// been moved or cleared since it fired is dropped; where a result that is not
+// committed yet did that, the commit arms the timer anew.
+func (t *tracker) advance(start []*job, p *partition, key string) []*job {
+	l := p.lanes[key]
+	for l.running == nil && l.finished < min(len(l.jobs), t.limits.ahead) {
+		next := l.jobs[l.finished]
+		if next.in != nil || p.stateOf(key).wake.Equal(next.due) {
+			return t.run(start, next)
+		}
+		l.jobs = slices.Delete(l.jobs, l.finished, l.finished+1)
+		l.timers--
+		t.count(p, 0, -1, 0)
+	}
+	if len(l.jobs) == 0 {
+		delete(p.lanes, key)
+	}
+	return start
+}
+
+// run starts a job, or queues it until there is memory for its result.
+func (t *tracker) run(start []*job, j *job) []*job {
+	if j.part.draining || j.part.gone {
+		return start
+	}
+	if j.keyed {
+		j.part.lanes[j.key].running = j
+	}
+	if !t.memory() {
+		t.queue = append(t.queue, j)
+		return start
+	}
+	return t.launch(start, j)
+}
+
+// memory says whether one more result is likely to fit. A single job always may
+// run: there would be no progress.
+func (t *tracker) memory() bool {
+	return t.running == 0 && t.kept == 0 || t.kept+int64(t.running+1)*t.typical <= t.limits.kept
+}
+
+func (t *tracker) launch(start []*job, j *job) []*job {
+	if j.keyed {
+		j.before, j.gen = j.part.stateOf(j.key), j.part.lanes[j.key].gen
+	}
+	j.launched = true
+	j.part.active++
+	t.running++
+	return append(start, j)
+}
+
+// dequeue starts what was queued, as far as there is memory.
+func (t *tracker) dequeue(start []*job) []*job {
+	for len(t.queue) > 0 {
+		j := t.queue[0]
+		if !j.part.gone && !j.part.draining {
+			if !t.memory() {
+				break
+			}
+			start = t.launch(start, j)
+		}
+		t.queue = t.queue[1:]
+	}
+	if len(t.queue) == 0 {
+		t.queue = nil
+	}
+	return start
+}
+
+// finish hands in what a job wants committed; nil gives the job up without a
+// trace, because it was interrupted. It returns the jobs to start and whether
+// there is something to commit.
+func (t *tracker) finish(j *job, out *outcome, now time.Time) (start []*job, commit bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := j.part
+	if p.gone {
+		return nil, false
+	}
+	t.running--
+	var l *lane
+	if j.keyed {
+		l = p.lanes[j.key]
+		l.running = nil
+	}
+	switch {
+	case out == nil:
+		p.active--
+		return t.dequeue(nil), false
+	case l != nil && j.gen != l.gen: // it ran on state that will never be
+		p.active--
+		j.launched = false
+		return t.dequeue(t.advance(nil, p, j.key)), false
+	}
+	j.settle(out, now)
+	t.keep(p, out.size)
+	t.typical = max(out.size, t.typical-t.typical/32)
+	p.done = append(p.done, j)
+	if l != nil {
+		l.finished++
+		start = t.advance(t.chain(nil, j, now), p, j.key)
+	}
+	return t.dequeue(start), true
+}
+
+// chain fires the timer that a result has set for now without waiting for the
+// commit: a long job goes from step to step at the speed of its calls.
+func (t *tracker) chain(start []*job, j *job, now time.Time) []*job {
+	p := j.part
+	wake := j.next.wake
+	if _, set := j.out.result.Wake.Value(); !set || wake.IsZero() || wake.After(now) ||
+		p.draining || t.timers >= t.limits.timers {
+		return start
+	}
+	return t.fire(start, p, j.key, wake, now)
+}
+
+// replace gives a finished job another outcome. What was computed behind it in
+// its lane is worthless and runs again. It returns the jobs to start.
+func (t *tracker) replace(j *job, out *outcome, now time.Time) (start []*job) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := j.part
+	if p.gone {
+		return nil
+	}
+	t.keep(p, out.size-j.out.size)
+	j.settle(out, now)
+	if !j.keyed {
+		return nil
+	}
+	l := p.lanes[j.key]
+	i := slices.Index(l.jobs, j) + 1
+	for _, later := range l.jobs[i:l.finished] {
+		p.done = slices.DeleteFunc(p.done, func(d *job) bool { return d == later })
+		t.keep(p, -later.out.size)
+		later.out, later.launched = nil, false
+		p.active--
+	}
+	l.finished = i
+	l.gen++
+	if r := l.running; r != nil && !r.launched {
+		t.queue = slices.DeleteFunc(t.queue, func(q *job) bool { return q == r })
+		l.running = nil
+	}
+	return t.dequeue(t.advance(nil, p, j.key))
+}
