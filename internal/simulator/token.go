@@ -53,9 +53,11 @@ func (s *Simulator) authenticate(c *call, needs tokenKind) *refusal {
 	return nil
 }
 
-// refuseLogin refuses in the shape that OAuth has for it.
-func refuseLogin(status int, code, description string) *refusal {
-	return &refusal{status: status, code: code, auth: code, en: description}
+// badClient refuses the client's credentials. That is the one refusal here in the
+// shape that OAuth has for it; the provider's document gives the others the
+// general one.
+func badClient() *refusal {
+	return &refusal{status: http.StatusUnauthorized, code: "UNAUTHORIZED", auth: "invalid_client", en: "Bad client credentials."}
 }
 
 // issueToken is POST /api/v2/oauth/token.
@@ -66,10 +68,10 @@ func (s *Simulator) issueToken(c *call) (int, any, *refusal) {
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return 0, nil, refuseLogin(http.StatusBadRequest, "invalid_request", "The body is not form-encoded.")
+		return 0, nil, badRequest("Der Inhalt ist nicht als Formular kodiert.", "The body is not form-encoded.")
 	}
 	if form.Get("client_id") != s.config.ClientID || form.Get("client_secret") != s.config.ClientSecret {
-		return 0, nil, refuseLogin(http.StatusUnauthorized, "invalid_client", "Bad client credentials.")
+		return 0, nil, badClient()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +84,7 @@ func (s *Simulator) issueToken(c *call) (int, any, *refusal) {
 	case api.GrantTypeRefreshToken:
 		granted, no = s.grantRefresh(c.now, form.Get("refresh_token"))
 	default:
-		no = refuseLogin(http.StatusBadRequest, "unsupported_grant_type", "The grant_type is none of client_credentials, password and refresh_token.")
+		no = badRequest("grant_type ist keines von client_credentials, password und refresh_token.", "The grant_type is none of client_credentials, password and refresh_token.")
 	}
 	return http.StatusOK, granted, no
 }
@@ -122,7 +124,7 @@ func (s *Simulator) grantPassword(now time.Time, name, password string) (api.Acc
 func (s *Simulator) grantRefresh(now time.Time, text string) (api.AccessToken, *refusal) {
 	t := s.tokens[text]
 	if !t.alive(now) || !t.refresh {
-		return api.AccessToken{}, refuseLogin(http.StatusBadRequest, "invalid_grant", "The refresh token is unknown or expired.")
+		return api.AccessToken{}, badRequest("Das Refresh-Token ist unbekannt oder abgelaufen.", "The refresh token is unknown or expired.")
 	}
 	if t.user.locked {
 		return api.AccessToken{}, lockedLogin()
@@ -132,11 +134,11 @@ func (s *Simulator) grantRefresh(now time.Time, text string) (api.AccessToken, *
 }
 
 func badLogin() *refusal {
-	return refuseLogin(http.StatusBadRequest, "invalid_grant", "Bad user credentials.")
+	return badRequest("Die Zugangsdaten des Benutzers sind falsch.", "Bad user credentials.")
 }
 
 func lockedLogin() *refusal {
-	return refuseLogin(http.StatusLocked, "locked", "The user is locked after too many bad logins.")
+	return refuse(http.StatusLocked, "LOCKED", "Der Benutzer ist nach zu vielen falschen Anmeldungen gesperrt.", "The user is locked after too many bad logins.")
 }
 
 // renew gives a user another access token. The caller holds the mutex.

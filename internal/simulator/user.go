@@ -41,7 +41,7 @@ func (u *user) login(password string, attempts int) *refusal {
 	}
 	u.badLogins = 0
 	if !u.verified {
-		return refuseLogin(http.StatusForbidden, "access_denied", "The user is not verified.")
+		return refuse(http.StatusForbidden, "USER_NOT_VERIFIED", "Der Benutzer ist nicht verifiziert.", "The user is not verified.")
 	}
 	return nil
 }
