@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"text/tabwriter"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,13 +32,15 @@ func (a *app) auto(ctx context.Context, conn kafkaconn.Config, w *devWorld) erro
 		return err
 	}
 	fmt.Fprintln(a.stderr, "\nimport", id, "(--auto: a user is played)")
-	user := &playedUser{progress: a.newTextProgress(), urls: make(chan string, 1)}
+	text := a.newTextProgress()
+	text.formTold = math.MaxInt // nobody is asked to open it
+	user := &playedUser{progress: text, urls: make(chan string, 1)}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return user.play(ctx) })
 	var im *follow.Import
 	g.Go(func() (err error) {
 		defer close(user.urls)
-		im, err = a.followOne(ctx, f, id, user)
+		im, err = a.followOne(ctx, f, id, false, user)
 		return err
 	})
 	if err := g.Wait(); err != nil {
@@ -82,12 +86,14 @@ func (u *playedUser) play(ctx context.Context) error {
 // check that can fail.
 func (a *app) sums(im *follow.Import) error {
 	rows := 0
+	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	defer table.Flush()
 	for _, acc := range im.Completed.Accounts {
 		if acc.AccountRead == nil {
 			return fmt.Errorf("account %s was not loaded: %s", acc.AccountKey, acc.Failure)
 		}
 		rows += acc.Count
-		fmt.Fprintf(a.stdout, "  %-8s %s… %6s transactions, sum %12s\n", acc.AccountType, acc.AccountKey[:8], thousands(acc.Count), acc.Sum)
+		fmt.Fprintf(table, "%s\t%s…\t%s\tsum %12s\t\n", acc.AccountType, acc.AccountKey[:8], count(acc.Count, "transaction"), acc.Sum)
 		if !acc.Reconciled {
 			return errors.New("an account does not reconcile with what the provider reports")
 		}

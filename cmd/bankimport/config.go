@@ -14,14 +14,12 @@ func (a *app) configCommand() *cobra.Command {
 		Use:   "config",
 		Short: "show or check the configuration",
 		Long:  "All settings are environment variables. \"config help\" lists them with their defaults.",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var output string
 	show := &cobra.Command{
 		Use:   "print",
 		Short: "print every setting as it is, secrets hidden",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			cfg, _ := config.Load(a.environ, config.NeedAll) // what is wrong is for "config check"
 			switch output {
@@ -59,7 +57,7 @@ func (a *app) configCommand() *cobra.Command {
 	help := &cobra.Command{
 		Use:   "help",
 		Short: "list every setting with its default",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE:  func(*cobra.Command, []string) error { return config.WriteHelp(a.stdout) },
 	}
 	cmd.AddCommand(show, check, help)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"text/tabwriter"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,16 +39,8 @@ func (a *app) devCommand() *cobra.Command {
 		Long: "Runs an embedded Kafka, a simulated finAPI, all stages, the webhook bridge and a page that starts\n" +
 			"imports and shows them. Everything is in memory and gone when it ends. It is for trying and\n" +
 			"developing, not for real data.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.dev(cmd.Context(), o); err != nil {
-				return err
-			}
-			if o.auto && cmd.Context().Err() != nil {
-				return errInterrupted
-			}
-			return nil
-		},
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.dev(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.auto, "auto", false, "import the test bank without a person, then exit: 0 when everything arrived")
@@ -60,6 +54,9 @@ func (a *app) devCommand() *cobra.Command {
 // dev runs everything until ctx ends or, with --auto, until the import has ended.
 func (a *app) dev(ctx context.Context, o devOptions) (err error) {
 	began := time.Now()
+	if o.formLife <= 0 {
+		return usagef("--form-life %s: want a duration above 0", o.formLife)
+	}
 	cfg, err := config.Load(a.environ, 0) // addresses, log, timings: the rest is made up here
 	if err != nil {
 		return err
@@ -99,18 +96,22 @@ func (a *app) dev(ctx context.Context, o devOptions) (err error) {
 	inner, stop := context.WithCancel(ctx)
 	defer stop()
 	g, inner := errgroup.WithContext(inner)
+	// The provider goes after the stages: without it they would try again for as
+	// long as a drain may last.
+	provided, stopProvider := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopProvider()
 	g.Go(func() error {
-		// Live pages end only with the simulator, so it goes first.
-		defer context.AfterFunc(inner, func() { sim.Close() })()
-		return serveHTTP(inner, l.simulator, sim, logger)
+		defer context.AfterFunc(provided, func() { sim.Close() })() // live pages end only with it
+		return serveHTTP(provided, l.simulator, sim, logger)
 	})
 	g.Go(func() error {
+		defer stopProvider()
 		s := &service{parts: parts(), cfg: world.cfg, logger: logger, metrics: prometheus.NewRegistry(), admin: l.admin, public: l.bridge}
 		return s.run(inner)
 	})
 	g.Go(func() error { return page.Run(inner) })
 	g.Go(func() error { return serveHTTP(inner, l.page, page, logger) })
-	a.banner(world, time.Since(began))
+	a.banner(world, time.Since(began), o.auto)
 	var ended error
 	if o.auto {
 		g.Go(func() error {
@@ -122,10 +123,14 @@ func (a *app) dev(ctx context.Context, o devOptions) (err error) {
 	err = g.Wait()
 	err = errors.Join(err, sim.Close())
 	if o.auto {
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return errInterrupted
+		case err != nil && errors.Is(ended, errInterrupted):
+			return err // a part failed, and that ended the rest
+		default:
+			return errors.Join(ended, err)
 		}
-		return errors.Join(ended, err)
 	}
 	return err
 }
@@ -172,17 +177,26 @@ func (a *app) devPage(w *devWorld, conn kafkaconn.Config, sim *simulator.Simulat
 	})
 }
 
-func (a *app) banner(w *devWorld, took time.Duration) {
-	fmt.Fprintf(a.stderr, `bankimport dev is up after %s. Everything is in memory and gone when it ends.
-
-  page       %s    start an import here and watch it
-  simulator  %s    the simulated provider: its forms, banks and test logins
-  bridge     %s   takes the provider's callbacks
-  metrics    %s    /metrics, /livez, /readyz
-  kafka      %s           embedded, for development only
-
-Next: open %s, or in a second terminal
-  bankimport import --user u1 --bank %d --wait
-Log in with demo / demo, TAN 123456. Ctrl-C ends it.
-`, took.Round(10*time.Millisecond), w.pageURL, w.simulatorURL, w.bridgeURL, w.adminURL, w.kafkaAddr, w.pageURL, devBank)
+func (a *app) banner(w *devWorld, took time.Duration, auto bool) {
+	fmt.Fprintf(a.stderr, "bankimport dev is up after %s. Everything is in memory and gone when it ends.\n\n", took.Round(10*time.Millisecond))
+	table := tabwriter.NewWriter(a.stderr, 0, 0, 2, ' ', 0)
+	for _, line := range [][3]string{
+		{"page", w.pageURL, "start an import here and watch it"},
+		{"simulator", w.simulatorURL, "the simulated provider: its forms, banks and test logins"},
+		{"bridge", w.bridgeURL, "takes the provider's callbacks"},
+		{"metrics", w.adminURL, "/metrics, /livez, /readyz"},
+		{"kafka", w.kafkaAddr, "embedded, for development only"},
+	} {
+		fmt.Fprintf(table, "  %s\t%s\t%s\n", line[0], line[1], line[2])
+	}
+	table.Flush()
+	if auto {
+		return
+	}
+	setting := ""
+	if standard, err := config.Load(nil, 0); err != nil || !slices.Equal(standard.Kafka.Brokers, []string{w.kafkaAddr}) {
+		setting = config.Prefix + "KAFKA_BROKERS=" + w.kafkaAddr + " "
+	}
+	fmt.Fprintf(a.stderr, "\nNext: open %s, or in a second terminal\n  %sbankimport import --user u1 --bank %d --wait\n"+
+		"Log in with demo / demo, TAN 123456. Ctrl-C ends it.\n", w.pageURL, setting, devBank)
 }

@@ -9,6 +9,9 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
+	"strings"
+	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -41,9 +44,11 @@ func (d *devAddrs) flags(f *pflag.FlagSet) {
 // devListeners are those addresses, bound.
 type devListeners struct{ page, simulator, bridge, admin, kafka net.Listener }
 
-// bind takes all addresses, so that one in use fails before anything runs.
+// bind takes all addresses, so that one in use fails before anything runs. It
+// names all that are.
 func (d *devAddrs) bind(cfg config.Config) (_ *devListeners, err error) {
 	l := &devListeners{}
+	var taken []string
 	for _, x := range []struct {
 		to           *net.Listener
 		asked, other string
@@ -59,10 +64,19 @@ func (d *devAddrs) bind(cfg config.Config) (_ *devListeners, err error) {
 		if addr == "" {
 			addr = x.other
 		}
-		if *x.to, err = listen(addr, x.flag); err != nil {
+		*x.to, err = listen(addr, x.flag)
+		switch {
+		case errors.Is(err, syscall.EADDRINUSE):
+			taken = append(taken, addr+" ("+x.flag+")")
+		case err != nil:
 			l.close()
 			return nil, err
 		}
+	}
+	if len(taken) > 0 {
+		l.close()
+		return nil, fmt.Errorf("these addresses are in use:\n  %s\nif that is another bankimport dev, use or end that one; or set these flags to other addresses",
+			strings.Join(taken, "\n  "))
 	}
 	return l, nil
 }
@@ -74,6 +88,14 @@ func (l *devListeners) close() {
 			x.Close()
 		}
 	}
+}
+
+// reachedAt is where this machine reaches a listener, also one on all addresses.
+func reachedAt(l net.Listener) string {
+	if at, ok := l.Addr().(*net.TCPAddr); ok && at.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(at.Port))
+	}
+	return l.Addr().String()
 }
 
 // devWorld is what the parts of dev must agree on.
@@ -88,8 +110,8 @@ type devWorld struct {
 // variables a real process would be given: so they pass the same checks.
 func newDevWorld(environ []string, l *devListeners, kafkaAddr string) (*devWorld, error) {
 	w := &devWorld{
-		pageURL: "http://" + l.page.Addr().String(), simulatorURL: "http://" + l.simulator.Addr().String(),
-		bridgeURL: "https://" + l.bridge.Addr().String(), adminURL: "http://" + l.admin.Addr().String(), kafkaAddr: kafkaAddr,
+		pageURL: "http://" + reachedAt(l.page), simulatorURL: "http://" + reachedAt(l.simulator),
+		bridgeURL: "https://" + reachedAt(l.bridge), adminURL: "http://" + reachedAt(l.admin), kafkaAddr: kafkaAddr,
 	}
 	cert, certPEM, err := bridge.SelfSigned(devHost)
 	if err != nil {
@@ -122,7 +144,6 @@ func newDevWorld(environ []string, l *devListeners, kafkaAddr string) (*devWorld
 		"CALLBACK_KEYS":        callback.GenerateKey("dev"),
 		"PUBLIC_TLS_CERT":      string(certPEM),
 		"PUBLIC_TLS_KEY":       string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})),
-		"PARTITIONS":           "4",
 		"INSTANCE_ID":          "dev",
 	} {
 		environ = append(environ, config.Prefix+name+"="+value)
@@ -132,7 +153,7 @@ func newDevWorld(environ []string, l *devListeners, kafkaAddr string) (*devWorld
 	}
 	w.simulator = simulator.Config{
 		BaseURL: w.simulatorURL, ClientID: clientID, ClientSecret: clientSecret,
-		CallbackDial: map[string]string{devHost: l.bridge.Addr().String()}, CallbackCA: authorities,
+		CallbackDial: map[string]string{devHost: reachedAt(l.bridge)}, CallbackCA: authorities,
 	}
 	return w, nil
 }

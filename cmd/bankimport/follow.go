@@ -17,11 +17,19 @@ import (
 )
 
 // followOne tells how an import gets on until it has ended. It returns the
-// import, or an error if it cannot be followed.
-func (a *app) followOne(ctx context.Context, f *follow.Follower, id string, p progress) (*follow.Import, error) {
+// import, or an error if it cannot be followed. With past it says first where the
+// import stands, which may have ended long ago.
+func (a *app) followOne(ctx context.Context, f *follow.Follower, id string, past bool, p progress) (*follow.Import, error) {
 	im := &follow.Import{ID: id}
 	defer p.close()
 	for {
+		if past && f.CaughtUp() {
+			past = false
+			p.show(im)
+		}
+		if f.CaughtUp() && over(im) { // before that a newer run of it may follow
+			return im, nil
+		}
 		recs, err := f.Next(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
@@ -36,19 +44,26 @@ func (a *app) followOne(ctx context.Context, f *follow.Follower, id string, p pr
 			if err := p.event(im, r); err != nil {
 				return im, err
 			}
-		}
-		if im.Ended() && im.Status.StepNo == schemas.StepCompleted.Number() {
-			return im, nil // its last status is there too
-		}
-		if im.Ended() && f.CaughtUp() && im.Status.Step == "" {
-			return im, nil // no status is left of it
+			if !past {
+				p.show(im)
+			}
 		}
 	}
 }
 
+// over reports whether nothing more comes of an import: it has ended, and its
+// last status is there too, or none is left of it.
+func over(im *follow.Import) bool {
+	return im.Ended() && (im.Status.Step == "" || final(im.Status.Step))
+}
+
 // progress shows how an import gets on.
 type progress interface {
+	// event takes each event, those that were there before too.
 	event(im *follow.Import, r follow.Record) error
+	// show is where the import stands: once what was there has been read, and
+	// with each event after that.
+	show(im *follow.Import)
 	close()
 }
 
@@ -66,13 +81,8 @@ func (p jsonProgress) event(_ *follow.Import, r follow.Record) error {
 	}{r.Topic, r.Partition, r.Offset, r.ID, r.Type, r.Event})
 }
 
-func (jsonProgress) close() {}
-
-// silent shows nothing.
-type silent struct{}
-
-func (silent) event(*follow.Import, follow.Record) error { return nil }
-func (silent) close()                                    {}
+func (jsonProgress) show(*follow.Import) {}
+func (jsonProgress) close()              {}
 
 // textProgress talks to a person: one line that is written anew on a terminal,
 // a line per step elsewhere.
@@ -84,28 +94,49 @@ type textProgress struct {
 	open     bool // a line is begun
 }
 
-func (p *textProgress) event(im *follow.Import, _ follow.Record) error {
-	if im.FormURL != "" && p.formTold < im.Run && !im.Ended() {
-		p.formTold = im.Run
-		p.close()
-		valid := ""
-		if at := im.Status.FormExpiresAt; !at.IsZero() {
-			valid = fmt.Sprintf(" (valid until %s)", at.Local().Format("15:04:05"))
+func (p *textProgress) event(*follow.Import, follow.Record) error { return nil }
+
+func (p *textProgress) show(im *follow.Import) {
+	step := im.Step()
+	if final(step) {
+		return // the result tells
+	}
+	if step == schemas.StepFormOpen && p.formTold < im.Run {
+		if im.FormURL == "" {
+			return // the form is on another topic, and comes with this status
 		}
-		fmt.Fprintf(p.w, "open this form%s: %s\n", valid, im.FormURL)
+		p.formTold = im.Run
+		p.tellForm(im)
 	}
 	line := describe(im)
-	if line == p.last || im.Ended() {
-		return nil
+	if im.LastSeen.IsZero() {
+		line = "nothing is known of it yet; waiting"
+	}
+	if line == p.last {
+		return
 	}
 	p.last = line
 	if p.terminal {
 		p.open = true
-		_, err := fmt.Fprintf(p.w, "\r\x1b[K  %s", line)
-		return err
+		fmt.Fprint(p.w, clearLine, "  ", line)
+		return
 	}
-	_, err := fmt.Fprintf(p.w, "  %s\n", line)
-	return err
+	fmt.Fprintf(p.w, "  %s\n", line)
+}
+
+// clearLine lets a terminal write its line anew.
+const clearLine = "\r\x1b[K"
+
+func (p *textProgress) tellForm(im *follow.Import) {
+	if p.open {
+		p.open = false
+		fmt.Fprint(p.w, clearLine)
+	}
+	valid := ""
+	if at := im.Status.FormExpiresAt; !at.IsZero() {
+		valid = fmt.Sprintf(" (valid until %s)", at.Local().Format(time.TimeOnly))
+	}
+	fmt.Fprintf(p.w, "open this form%s: %s\n", valid, im.FormURL)
 }
 
 func (p *textProgress) close() {
@@ -118,8 +149,10 @@ func (p *textProgress) close() {
 // newTextProgress writes to stderr, as a moving line if that is a terminal.
 func (a *app) newTextProgress() *textProgress {
 	f, ok := a.stderr.(*os.File)
-	return &textProgress{w: a.stderr, terminal: ok && term.IsTerminal(int(f.Fd()))}
+	return &textProgress{w: a.stderr, terminal: ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"}
 }
+
+func final(s schemas.Step) bool { return s == schemas.StepCompleted || s == schemas.StepFailed }
 
 // describe says where an import stands, in a few words.
 func describe(im *follow.Import) string {
@@ -175,18 +208,33 @@ func summary(im *follow.Import) string {
 			reconciled++
 		}
 	}
-	s := fmt.Sprintf("completed in %s: %s, %s", c.CompletedAt.Sub(c.StartedAt.Time).Round(100*time.Millisecond),
+	s := fmt.Sprintf("completed in %s: %s, %s", took(c.CompletedAt.Sub(c.StartedAt.Time)),
 		count(loaded, "account"), count(c.Transactions, "transaction"))
 	if missing := len(c.Accounts) - loaded; missing > 0 {
 		s += fmt.Sprintf(", %s not loaded", count(missing, "account"))
 	}
 	switch reconciled {
 	case loaded:
+		if loaded == 0 {
+			return s
+		}
 		return s + ", all reconciled"
 	case 0:
 		return s + ", none reconciled"
 	default:
 		return s + fmt.Sprintf(", %d reconciled", reconciled)
+	}
+}
+
+// took writes a duration as precisely as somebody cares for it.
+func took(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	default:
+		return fmt.Sprintf("%.0f min", d.Minutes())
 	}
 }
 
@@ -200,7 +248,7 @@ func count(n int, what string) string {
 // thousands writes 1612 as 1,612.
 func thousands(n int) string {
 	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
@@ -218,11 +266,16 @@ func (a *app) result(im *follow.Import, output string) error {
 	if im.Failed == nil {
 		return nil
 	}
-	if output == outputText && im.Failed.Retryable {
-		fmt.Fprintln(a.stderr, "a new import may succeed: request it again, with a new id")
+	if output != outputText {
+		return &endedError{string(im.Failed.Reason)}
 	}
-	if im.Failed.Reason == schemas.ReasonGaveUp {
+	switch {
+	case im.Failed.Reason == schemas.ReasonGaveUp:
 		fmt.Fprintln(a.stderr, "the dead letter in topic dead-letters says what went wrong")
+	case im.Failed.Retryable:
+		fmt.Fprintln(a.stderr, "a new import may succeed: request it again, with a new id")
+	case im.Failed.BankConnectionID != 0:
+		fmt.Fprintf(a.stderr, "the user has this bank already: connection %d at the provider\n", im.Failed.BankConnectionID)
 	}
 	return &endedError{string(im.Failed.Reason)}
 }

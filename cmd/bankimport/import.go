@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,9 +15,6 @@ import (
 	"github.com/bankimport/bankimport/internal/follow"
 	"github.com/bankimport/bankimport/schemas"
 )
-
-// reachTimeout bounds how long a short command waits for the cluster.
-const reachTimeout = 15 * time.Second
 
 type importOptions struct {
 	id, user, search, name, profile string
@@ -36,7 +34,7 @@ func (a *app) importCommand() *cobra.Command {
 		Long: "Publishes import-requested, as an upstream service does. Without settings it talks to\n" +
 			"bankimport dev on this machine.",
 		Example: "  bankimport import --user u1 --bank 280001 --wait",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var days *int
 			if cmd.Flags().Changed("max-days") {
@@ -67,6 +65,9 @@ func (a *app) importBank(ctx context.Context, o importOptions, days *int) error 
 	if o.user == "" {
 		return usagef("--user is required: your own id of the user whose bank is imported")
 	}
+	if o.timeout < 0 || o.timeout > 0 && !o.wait {
+		return usagef("--timeout %s: want a duration above 0, with --wait", o.timeout)
+	}
 	if o.id == "" {
 		o.id = uuid.NewString()
 	}
@@ -75,7 +76,7 @@ func (a *app) importBank(ctx context.Context, o importOptions, days *int) error 
 		ConnectionName: o.name, ProfileID: o.profile, RequestedAt: schemas.At(time.Now()),
 	}
 	if err := request.Validate(); err != nil {
-		return usagef("%w", err)
+		return requestError(err)
 	}
 	cfg, err := config.Load(a.environ, config.NeedKafka)
 	if err != nil {
@@ -85,18 +86,19 @@ func (a *app) importBank(ctx context.Context, o importOptions, days *int) error 
 	if err != nil {
 		return err
 	}
-	reach, cancel := context.WithTimeout(ctx, reachTimeout)
-	defer cancel()
+	reach, client, reached := a.reaching(ctx)
+	defer reached()
 	var f *follow.Follower
 	if o.wait { // before the request, so that nothing is missed
-		if f, err = follow.Open(reach, follow.Config{Kafka: conn.Options(), Prefix: cfg.Kafka.TopicPrefix, Topics: follow.Topics()}); err != nil {
-			return unreachable(ctx, err, cfg)
+		if f, err = follow.Open(reach, follow.Config{Kafka: append(conn.Options(), client), Prefix: cfg.Kafka.TopicPrefix, Topics: follow.Topics()}); err != nil {
+			return a.unreachable(ctx, reach, err, cfg)
 		}
 		defer f.Close()
 	}
 	if err := publish(reach, conn, cfg.Kafka.TopicPrefix, request); err != nil {
-		return unreachable(ctx, err, cfg)
+		return a.unreachable(ctx, reach, err, cfg)
 	}
+	reached()
 	if !o.wait {
 		if o.output != outputText {
 			return json.NewEncoder(a.stdout).Encode(map[string]string{"import_id": o.id})
@@ -110,17 +112,21 @@ func (a *app) importBank(ctx context.Context, o importOptions, days *int) error 
 		ctx, stop = context.WithTimeout(ctx, o.timeout)
 		defer stop()
 	}
-	fmt.Fprintln(a.stderr, "import", o.id)
-	return a.follow(ctx, f, o.id, o.output)
+	return a.follow(ctx, f, o.id, false, o.output)
 }
 
-// follow shows an import until it has ended.
-func (a *app) follow(ctx context.Context, f *follow.Follower, id, output string) error {
-	im, err := a.followOne(ctx, f, id, a.progressFor(output))
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("import %s has not ended in time; it goes on, follow it with: bankimport watch %s", id, id)
-	}
-	if err != nil {
+// follow shows an import until it has ended; see followOne.
+func (a *app) follow(ctx context.Context, f *follow.Follower, id string, past bool, output string) error {
+	fmt.Fprintln(a.stderr, "import", id)
+	im, err := a.followOne(ctx, f, id, past, a.progressFor(output))
+	switch {
+	case err == nil:
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("import %s has not ended in time; it goes on, follow it with: bankimport watch %[1]s", id)
+	case errors.Is(err, errInterrupted):
+		fmt.Fprintf(a.stderr, "no longer following; the import goes on, see: bankimport watch %s\n", id)
+		return err
+	default:
 		return err
 	}
 	if output == outputJSON {
@@ -131,24 +137,26 @@ func (a *app) follow(ctx context.Context, f *follow.Follower, id, output string)
 	return a.result(im, output)
 }
 
+// progressFor writes to stdout what is data, and to stderr what is talk.
 func (a *app) progressFor(output string) progress {
-	switch output {
-	case outputJSONL:
+	if output == outputJSONL {
 		return jsonProgress{a.stdout}
-	case outputJSON:
-		return silent{}
-	default:
-		return a.newTextProgress()
 	}
+	return a.newTextProgress() // with json too: somebody must open the form
 }
 
-// unreachable says what to do about a cluster that does not answer.
-func unreachable(ctx context.Context, err error, cfg config.Config) error {
-	if ctx.Err() != nil {
-		return errInterrupted
+// requestError says what is wrong with a request in terms of the flags that it
+// was made of.
+func requestError(err error) error {
+	bad, ok := errors.AsType[*schemas.InvalidError](err)
+	if !ok {
+		return usagef("%w", err)
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer from kafka at %v within %s: start bankimport dev, or set BANKIMPORT_KAFKA_BROKERS", cfg.Kafka.Brokers, reachTimeout)
+	flags := strings.NewReplacer("import_id", "--id", "user_id", "--user", "bank_id", "--bank", "bank_search", "--bank-search",
+		"account_types", "--account-types", "max_days", "--max-days", "connection_name", "--connection-name", "profile_id", "--profile")
+	var texts []string
+	for _, p := range bad.Problems {
+		texts = append(texts, flags.Replace(p.String()))
 	}
-	return fmt.Errorf("kafka at %v: %w", cfg.Kafka.Brokers, err)
+	return usagef("%s; see bankimport import -h", strings.Join(texts, "; "))
 }

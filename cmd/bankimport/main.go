@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -37,18 +38,23 @@ func main() {
 
 // run is the whole program. It is called by tests too.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	a := &app{environ: environ, stdout: stdout, stderr: stderr}
-	root := a.root()
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	return a.exit(root.ExecuteContext(ctx))
+	a := &app{environ: environ, stdout: stdout, stderr: stderr, reach: reachTimeout}
+	return a.run(ctx, args)
 }
 
 // app is what every command is given.
 type app struct {
 	environ        []string
 	stdout, stderr io.Writer
+	reach          time.Duration // how long a short command waits for the cluster
+}
+
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	return a.exit(root.ExecuteContext(ctx))
 }
 
 func (a *app) root() *cobra.Command {
@@ -57,38 +63,24 @@ func (a *app) root() *cobra.Command {
 		Short: "carry bank imports from a request to every account and transaction",
 		Long: "bankimport carries imports of bank connections through finAPI Web Form 2.0,\n" +
 			"from a request on a Kafka topic to every account and transaction delivered.\n\n" +
-			"Start with: bankimport dev",
+			"Start with: bankimport dev\n\n" +
+			"Settings are environment variables: see bankimport config help. Exit codes: 0 done, 1 failed,\n" +
+			"2 wrong usage or configuration, 3 the import ended badly, 130 interrupted.",
+		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%w; see %s -h", err, cmd.CommandPath())
-	})
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(helpCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.devCommand(), a.runCommand(), a.importCommand(), a.watchCommand(),
 		a.topicsCommand(), a.configCommand(), a.simulatorCommand(), a.versionCommand(),
 	)
-	for _, c := range root.Commands() {
-		wrapArgs(c)
-	}
+	root.InitDefaultCompletionCmd()
+	groups(root)
 	return root
-}
-
-// wrapArgs makes complaints about arguments usage errors, like those about flags.
-func wrapArgs(c *cobra.Command) {
-	if check := c.Args; check != nil {
-		c.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return usagef("%w; see %s -h", err, cmd.CommandPath())
-			}
-			return nil
-		}
-	}
-	for _, sub := range c.Commands() {
-		wrapArgs(sub)
-	}
 }
 
 // exit turns how a command ended into an exit code and a message.
@@ -105,21 +97,11 @@ func (a *app) exit(err error) int {
 		return exitInterrupted
 	case errors.As(err, &ended):
 		return exitEndedBadly // it has been told
-	case errors.As(err, &usage), errors.As(err, &cfg), isUnknownCommand(err):
+	case errors.As(err, &usage), errors.As(err, &cfg):
 		code = exitUsage
 	}
 	fmt.Fprintln(a.stderr, "bankimport:", err)
 	return code
-}
-
-// usageError is a mistake of whoever called the program.
-type usageError struct{ err error }
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-
-func usagef(format string, args ...any) error {
-	return &usageError{fmt.Errorf(format, args...)}
 }
 
 // endedError says that an import was followed to a bad end.
@@ -128,9 +110,3 @@ type endedError struct{ reason string }
 func (e *endedError) Error() string { return "the import ended badly: " + e.reason }
 
 var errInterrupted = errors.New("interrupted")
-
-// isUnknownCommand knows the one usage error that cobra makes without asking.
-func isUnknownCommand(err error) bool {
-	const want = "unknown command "
-	return len(err.Error()) >= len(want) && err.Error()[:len(want)] == want
-}

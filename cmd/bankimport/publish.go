@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -27,6 +28,9 @@ func publish(ctx context.Context, conn kafkaconn.Config, prefix string, e schema
 	w := conn.Writer(topic, nil)
 	if err := w.WriteMessages(ctx, m); err != nil {
 		w.Close()
+		if errors.Is(err, kafka.UnknownTopicOrPartition) {
+			return fmt.Errorf("topic %s does not exist; create it with bankimport topics apply", topic)
+		}
 		return fmt.Errorf("publish to topic %s: %w", topic, err)
 	}
 	return w.Close()

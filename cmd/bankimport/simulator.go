@@ -33,7 +33,7 @@ func (a *app) simulatorCommand() *cobra.Command {
 			"fill in, at one address: set BANKIMPORT_FINAPI_ACCESS_URL and BANKIMPORT_FINAPI_WEBFORM_URL to it.\n" +
 			"Everything is in memory.",
 		Example: "  bankimport simulator --callback-dial bridge.bankimport.test=127.0.0.1:8443 --callback-ca bridge.crt",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.simulate(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
@@ -44,7 +44,7 @@ func (a *app) simulatorCommand() *cobra.Command {
 	f.StringArrayVar(&o.dial, "callback-dial", nil, "HOST=ADDR: send callbacks for this host to this address; may be repeated")
 	f.StringVar(&o.ca, "callback-ca", "", "file with the certificates to trust when sending callbacks, PEM (default: the system's)")
 	f.StringVar(&o.callbacks, "callbacks", string(simulator.DeliverCallbacks), "what becomes of callbacks: deliver, drop or double")
-	f.StringArrayVar(&o.banks, "bank", nil, "one more bank, see the README; may be repeated")
+	f.StringArrayVar(&o.banks, "bank", nil, "one more bank as ID:ACCOUNTSxROWS, like 300001:4x250; may be repeated")
 	f.DurationVar(&o.formLife, "form-life", 20*time.Minute, "how long a web form is valid")
 	f.DurationVar(&o.download, "download-time", 3*time.Second, "how long a bank's download takes")
 	f.DurationVar(&o.categorizing, "categorization-time", 2*time.Second, "how long categorising then takes")
@@ -89,12 +89,19 @@ func (a *app) simulate(ctx context.Context, o simulatorOptions) error {
 		}
 		settings.Banks = append(settings.Banks, bank)
 	}
+	check := settings
+	if check.BaseURL == "" {
+		check.BaseURL = "http://localhost" // the real one is known when it listens
+	}
+	if err := check.Validate(); err != nil {
+		return usagef("simulator: %w; see bankimport simulator -h", err)
+	}
 	l, err := listen(o.addr, "--addr")
 	if err != nil {
 		return err
 	}
 	if settings.BaseURL == "" {
-		settings.BaseURL = "http://" + l.Addr().String()
+		settings.BaseURL = "http://" + reachedAt(l)
 	}
 	sim, err := simulator.New(settings)
 	if err != nil {

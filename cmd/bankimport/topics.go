@@ -16,21 +16,25 @@ func (a *app) topicsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "topics",
 		Short: "compare the topics with what is needed, create what is missing",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var output string
 	plan := &cobra.Command{
 		Use:   "plan",
 		Short: "show what apply would do",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withAdmin(func(adm *kadm.Client, s topics.Settings) error {
-				p, err := topics.Compare(cmd.Context(), adm, s)
+			if output != outputText && output != outputJSON {
+				return badOutput(output, outputText, outputJSON)
+			}
+			return a.withAdmin(cmd.Context(), func(ctx context.Context, adm *kadm.Client, s topics.Settings) error {
+				p, err := topics.Compare(ctx, adm, s)
 				if err != nil {
 					return err
 				}
-				return a.writePlan(p, output)
+				if output == outputJSON {
+					return p.WriteJSON(a.stdout)
+				}
+				return p.WriteText(a.stdout)
 			})
 		},
 	}
@@ -38,16 +42,18 @@ func (a *app) topicsCommand() *cobra.Command {
 	apply := &cobra.Command{
 		Use:   "apply",
 		Short: "create the topics that are missing; nothing is changed or deleted",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withAdmin(func(adm *kadm.Client, s topics.Settings) error { return a.applyTopics(cmd.Context(), adm, s) })
+			return a.withAdmin(cmd.Context(), a.applyTopics)
 		},
 	}
 	cmd.AddCommand(plan, apply)
 	return cmd
 }
 
-func (a *app) withAdmin(f func(*kadm.Client, topics.Settings) error) error {
+// withAdmin calls f with what it needs to compare topics, and a context that
+// ends when the cluster has not answered for long.
+func (a *app) withAdmin(ctx context.Context, f func(context.Context, *kadm.Client, topics.Settings) error) error {
 	cfg, err := config.Load(a.environ, config.NeedKafka)
 	if err != nil {
 		return err
@@ -56,12 +62,17 @@ func (a *app) withAdmin(f func(*kadm.Client, topics.Settings) error) error {
 	if err != nil {
 		return err
 	}
-	cl, err := kgo.NewClient(conn.Options()...)
+	reach, client, reached := a.reaching(ctx)
+	defer reached()
+	cl, err := kgo.NewClient(append(conn.Options(), client)...)
 	if err != nil {
 		return fmt.Errorf("kafka client: %w", err)
 	}
 	defer cl.Close()
-	return f(kadm.NewClient(cl), cfg.TopicSettings(stageNames()...))
+	if err := f(reach, kadm.NewClient(cl), cfg.TopicSettings(stageNames()...)); err != nil {
+		return a.unreachable(ctx, reach, err, cfg)
+	}
+	return nil
 }
 
 func (a *app) applyTopics(ctx context.Context, adm *kadm.Client, s topics.Settings) error {
@@ -81,15 +92,4 @@ func (a *app) applyTopics(ctx context.Context, adm *kadm.Client, s topics.Settin
 	}
 	fmt.Fprintf(a.stderr, "%d topics created, %d were there\n", len(created), len(p.Topics)-len(created))
 	return nil
-}
-
-func (a *app) writePlan(p topics.Plan, output string) error {
-	switch output {
-	case outputText:
-		return p.WriteText(a.stdout)
-	case outputJSON:
-		return p.WriteJSON(a.stdout)
-	default:
-		return badOutput(output, outputText, outputJSON)
-	}
 }

@@ -21,14 +21,14 @@ func (a *app) watchCommand() *cobra.Command {
 		Short: "follow one import to its end, or all of them",
 		Long: "With an id it follows that import until it has ended: exit code 3 if it ends badly. Without one it\n" +
 			"shows where every import stands and then each step as it happens, until it is interrupted.",
-		Args: cobra.MaximumNArgs(1),
+		Args: maybeOneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output != outputText && output != outputJSON && output != outputJSONL {
 				return badOutput(output, outputText, outputJSON, outputJSONL)
 			}
 			if len(args) == 1 {
 				if id, err := uuid.Parse(args[0]); err != nil || id.String() != args[0] {
-					return usagef("the id of an import is a lower-case UUID")
+					return usagef("%q is no id of an import, a lower-case UUID; bankimport watch without one shows all imports", args[0])
 				}
 			} else if output == outputJSON {
 				return badOutput(output, outputText, outputJSONL)
@@ -49,29 +49,40 @@ func (a *app) watch(ctx context.Context, args []string, output string) error {
 	if err != nil {
 		return err
 	}
-	reach, cancel := context.WithTimeout(ctx, reachTimeout)
-	defer cancel()
-	f, err := follow.Open(reach, follow.Config{Kafka: conn.Options(), Prefix: cfg.Kafka.TopicPrefix, Topics: follow.Topics(), FromStart: true})
+	reach, client, reached := a.reaching(ctx)
+	defer reached()
+	f, err := follow.Open(reach, follow.Config{Kafka: append(conn.Options(), client), Prefix: cfg.Kafka.TopicPrefix, Topics: follow.Topics(), FromStart: true})
 	if err != nil {
-		return unreachable(ctx, err, cfg)
+		return a.unreachable(ctx, reach, err, cfg)
 	}
 	defer f.Close()
+	reached()
 	if len(args) == 1 {
-		return a.follow(ctx, f, args[0], output)
+		return a.follow(ctx, f, args[0], true, output)
 	}
 	return a.watchAll(ctx, f, output)
 }
 
-// maxWatched bounds how many imports are remembered; the one that has been
-// quiet longest goes first.
+// maxWatched bounds how many imports are remembered; those that have been
+// quiet longest go first.
 const maxWatched = 10_000
 
 // watchAll shows where each import stands, and then what happens.
 func (a *app) watchAll(ctx context.Context, f *follow.Follower, output string) error {
 	imports := map[string]*follow.Import{} // by import id
-	told := !f.CaughtUp()                  // first a table of what is there
 	said := map[string]string{}            // what was last said of an import, by id
+	past := true                           // what is read was there before: first comes a table of it
 	for {
+		if past && f.CaughtUp() {
+			past = false
+			if output == outputText {
+				for _, im := range newest(imports) {
+					said[im.ID] = describe(im)
+					a.watchLine(im)
+				}
+				fmt.Fprintf(a.stderr, "%s so far; waiting for what comes (Ctrl-C ends)\n", count(len(imports), "import"))
+			}
+		}
 		recs, err := f.Next(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
@@ -97,25 +108,18 @@ func (a *app) watchAll(ctx context.Context, f *follow.Follower, output string) e
 				if err := (jsonProgress{a.stdout}).event(im, r); err != nil {
 					return err
 				}
-			case !told && describe(im) != said[id]:
+			case final(im.Step()) && !im.Ended():
+				// The event that says how is on its way.
+			case !past && describe(im) != said[id]:
 				said[id] = describe(im)
 				a.watchLine(im)
 			}
 		}
-		if told && f.CaughtUp() {
-			told = false
-			if output == outputText {
-				for _, im := range newest(imports) {
-					said[im.ID] = describe(im)
-					a.watchLine(im)
-				}
-				fmt.Fprintf(a.stderr, "%s so far; waiting for what comes (Ctrl-C ends)\n", count(len(imports), "import"))
+		if len(imports) > maxWatched {
+			for _, gone := range newest(imports)[:maxWatched/10] { // many at once: finding them takes a while
+				delete(imports, gone.ID)
+				delete(said, gone.ID)
 			}
-		}
-		for len(imports) > maxWatched {
-			gone := newest(imports)[0].ID
-			delete(imports, gone)
-			delete(said, gone)
 		}
 	}
 }
@@ -135,5 +139,5 @@ func (a *app) watchLine(im *follow.Import) {
 	if mark == "" {
 		mark = "●"
 	}
-	fmt.Fprintf(a.stdout, "%s %s %s %s %s\n", im.LastSeen.Local().Format(time.TimeOnly), mark, im.ID, im.UserID, describe(im))
+	fmt.Fprintf(a.stdout, "%s %s %s  %-12s  %s\n", im.LastSeen.Local().Format(time.TimeOnly), mark, im.ID, im.UserID, describe(im))
 }

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/bankimport/bankimport/internal/config"
+)
+
+// reachTimeout bounds how long a short command waits for the cluster, where a
+// test does not say otherwise.
+const reachTimeout = 15 * time.Second
+
+// reaching returns the context in which the cluster must have answered, and an
+// option for clients of franz-go: what they wait for does not end with the
+// context of the call, so they end with reach until reached is called, and with
+// ctx after that. Calling reached twice is harmless.
+func (a *app) reaching(ctx context.Context) (reach context.Context, client kgo.Opt, reached func()) {
+	reach, cancel := context.WithTimeout(ctx, a.reach)
+	life, end := context.WithCancel(ctx)
+	stop := context.AfterFunc(reach, end)
+	return reach, kgo.WithContext(life), func() {
+		stop()
+		cancel()
+	}
+}
+
+// unreachable says what to do about a cluster that could not be asked.
+func (a *app) unreachable(ctx, reach context.Context, err error, cfg config.Config) error {
+	const next = "start bankimport dev, or set BANKIMPORT_KAFKA_BROKERS"
+	brokers := strings.Join(cfg.Kafka.Brokers, ",")
+	var network *net.OpError
+	switch {
+	case ctx.Err() != nil:
+		return errInterrupted
+	case errors.Is(reach.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("no answer from Kafka at %s within %s: %s", brokers, a.reach, next)
+	case errors.As(err, &network):
+		return fmt.Errorf("no Kafka at %s (%w): %s", brokers, network.Err, next)
+	default:
+		return fmt.Errorf("the Kafka at %s: %w", brokers, err)
+	}
+}
