@@ -102,6 +102,7 @@ func (c *committer) loop(ctx context.Context) {
 func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error) {
 	// The generation first: what is picked afterwards can only be stale
 	// together with it, and then the broker refuses it.
+	step("commit")
 	member, generation := c.consumer.GroupMetadata()
 	if member == "" {
 		return false, errors.New("not a member of the group at the moment") // a commit without it would not be fenced
@@ -119,6 +120,7 @@ func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error
 	if len(b.parts) == 0 {
 		return false, nil
 	}
+	step("picked")
 	c.count++
 	seq := c.nonce + "-" + strconv.FormatUint(c.count, 36)
 	offsets, err := c.offsets(b, seq)
@@ -144,12 +146,14 @@ func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error
 			c.few = 0
 		}
 	}
+	step("ended")
 	c.cfg.Metrics.committed(c.stage.Name, how, time.Since(began))
 	c.tell(b)
 	c.flow(func() (start []*job, pause, resume []int32) {
 		start, resume = c.tracker.committedBatch(b, time.Now())
 		return start, nil, resume
 	})
+	step("committed")
 	c.unblock()
 	return b.jobs > 0, nil
 }
@@ -239,9 +243,11 @@ func (c *committer) transact(ctx context.Context, recs []output, offsets []kmsg.
 	if err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
+	step("begun")
 	if err := c.txnOffsets(ctx, id, epoch, offsets, member, generation); err != nil {
 		return fmt.Errorf("add offsets to the transaction: %w", err)
 	}
+	step("offsets-added")
 	var failed refusedError
 	for _, o := range recs {
 		c.producer.Produce(ctx, o.rec, func(_ *kgo.Record, err error) {
@@ -250,17 +256,20 @@ func (c *committer) transact(ctx context.Context, recs []output, offsets []kmsg.
 			}
 		})
 	}
+	step("produced")
 	if err := c.producer.Flush(ctx); err != nil {
 		return fmt.Errorf("produce: %w", err)
 	}
 	if failed.err != nil {
 		return fmt.Errorf("produce: %w", &failed)
 	}
+	step("flushed")
 	// After some errors a client begins another transaction by itself, and
 	// goes on in that one: without the offsets and what was written before.
 	if now, nowEpoch, err := c.producer.ProducerID(ctx); err != nil || now != id || nowEpoch != epoch {
 		return errors.New("produce: the client has begun another transaction in the middle of this one")
 	}
+	step("ending")
 	switch err := c.producer.EndTransaction(ctx, kgo.TryCommit); {
 	case err == nil:
 		return nil
@@ -308,6 +317,9 @@ func (c *committer) txnOffsets(ctx context.Context, id int64, epoch int16, offse
 	if c.cfg.InstanceID != "" {
 		req.InstanceID = &c.cfg.InstanceID
 	}
+	if weakened("generation") {
+		req.MemberID, req.Generation, req.InstanceID = "", -1, nil
+	}
 	t := kmsg.NewTxnOffsetCommitRequestTopic()
 	t.Topic, t.TopicID, t.Partitions = c.topic, c.topicID, offsets
 	req.Topics = []kmsg.TxnOffsetCommitRequestTopic{t}
@@ -342,6 +354,7 @@ func (c *committer) commitOffsets(ctx context.Context, offsets []kmsg.TxnOffsetC
 		t.Partitions = append(t.Partitions, p)
 	}
 	req.Topics = []kmsg.OffsetCommitRequestTopic{t}
+	step("offsets-only")
 	return retryKafka(ctx, c.cfg.TransactionTimeout, func() error {
 		resp, err := req.RequestWith(ctx, c.consumer)
 		if err != nil {
@@ -399,8 +412,9 @@ func (c *committer) recover(ctx context.Context, b batch, seq string, cause erro
 		}
 	}
 	for try := 0; ; try++ {
+		step("recovering")
 		err := c.freshProducer(ctx)
-		if err == nil && errors.Is(cause, errUnknown) {
+		if err == nil && errors.Is(cause, errUnknown) && !weakened("unknown") {
 			committed, err = c.wasCommitted(ctx, b, seq)
 		}
 		if err == nil {
@@ -417,6 +431,7 @@ func (c *committer) recover(ctx context.Context, b batch, seq string, cause erro
 			return false, ctx.Err()
 		}
 	}
+	step("recovered")
 	if r, ok := errors.AsType[*refusedError](cause); ok && len(r.jobs) > 0 {
 		return committed, c.search(b, r)
 	}
@@ -446,6 +461,7 @@ func (c *committer) freshProducer(ctx context.Context) error {
 	c.producer = nil
 	p, err := kgo.NewClient(c.options(
 		c.hooks("producer"),
+		kgo.WithContext(ctx), // requests ignore their own while they dial
 		kgo.TransactionalID(c.transactionalID()),
 		kgo.TransactionTimeout(c.cfg.TransactionTimeout),
 		kgo.ProducerLinger(0),

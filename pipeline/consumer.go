@@ -179,6 +179,7 @@ func (s *session) owns(ids []int32, yes bool) {
 // here, before their first fetch. It must not block: it would hold up the group.
 func (s *session) assigned(ctx context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 	<-s.built
+	step("assign")
 	id, _ := s.consumer.GroupMetadata()
 	if !s.member.CompareAndSwap(nil, &id) && !s.stillMember(id) {
 		s.fail(errLostMembership)
@@ -252,6 +253,8 @@ func (s *session) completionOf(p kmsg.OffsetFetchResponseGroupTopicPartition) (c
 	}
 	m, err := decodeMetadata(*p.Metadata)
 	switch {
+	case weakened("map"):
+		return none, nil
 	case errors.Is(err, errForeignMetadata): // an offset that a person or a tool set: no map
 		return none, nil
 	case err != nil:
@@ -285,7 +288,9 @@ func (s *session) revoked(ids []int32) {
 	if len(ids) == 0 {
 		return
 	}
+	step("revoke")
 	s.drain(ids)
+	step("drained")
 	s.gone(ids)
 }
 

@@ -9,10 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // A session is one life of a stage's Kafka clients: from joining the group to
@@ -81,7 +78,7 @@ func (r *Runner) runSession(ctx context.Context) error {
 	stopStart := context.AfterFunc(ctx, func() { cancel(ctx.Err()) }) // nothing to drain until the consumer exists
 	defer stopStart()
 
-	admin, err := kgo.NewClient(s.options(kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
+	admin, err := kgo.NewClient(s.options(kgo.WithContext(sctx), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
 	if err != nil {
 		return fatalf("kafka client: %w", err)
 	}
@@ -97,7 +94,7 @@ func (r *Runner) runSession(ctx context.Context) error {
 	// Before the consumer exists: this ends what a killed predecessor left
 	// open, and without it the first offset fetch would wait for that.
 	if err := c.freshProducer(sctx); err != nil {
-		return s.fencedBy(fmt.Errorf("transactional id %s: %w", s.transactionalID(), err))
+		return s.fencedBy(s.explained(fmt.Errorf("transactional id %s: %w", s.transactionalID(), err)))
 	}
 	defer c.close()
 	if !stopStart() {
@@ -209,54 +206,6 @@ func (s *session) hooks(client string) kgo.Opt {
 
 func retryBackoff(try int) time.Duration {
 	return min(5*time.Millisecond<<min(try, 10), 500*time.Millisecond)
-}
-
-// check compares the cluster with what the engine needs.
-func (s *session) check(ctx context.Context) error {
-	adm := kadm.NewClient(s.admin)
-	req := kmsg.NewPtrApiVersionsRequest()
-	req.ClientSoftwareName, req.ClientSoftwareVersion = "bankimport", "1"
-	resp, err := req.RequestWith(ctx, s.admin)
-	if err != nil {
-		return fmt.Errorf("ask the brokers what they can do: %w", err)
-	}
-	var txn int16
-	for _, f := range resp.FinalizedFeatures {
-		if f.Name == "transaction.version" {
-			txn = f.MaxVersionLevel
-		}
-	}
-	if txn < 2 {
-		return fatalf("the cluster has finalized transaction.version %d, at least 2 is needed: upgrade to Kafka 4.0 or later and run kafka-features.sh upgrade --feature transaction.version=2", txn)
-	}
-	names := []string{s.topic, s.state}
-	for _, o := range s.outputs {
-		names = append(names, o)
-	}
-	topics, err := adm.ListTopics(ctx, names...)
-	if err != nil {
-		return fmt.Errorf("ask for the topics: %w", err)
-	}
-	var missing []error
-	for _, n := range names {
-		switch t := topics[n]; {
-		case errors.Is(t.Err, kerr.UnknownTopicOrPartition):
-			missing = append(missing, fmt.Errorf("topic %s does not exist: create the topics first (bankimport topics apply)", n))
-		case errors.Is(t.Err, kerr.TopicAuthorizationFailed):
-			missing = append(missing, fmt.Errorf("topic %s: the Kafka user may not describe it: grant it the stage's ACLs", n))
-		case t.Err != nil:
-			return fmt.Errorf("topic %s: %w", n, t.Err)
-		}
-	}
-	if len(missing) > 0 {
-		return &fatalError{errors.Join(missing...)}
-	}
-	in, st := topics[s.topic], topics[s.state]
-	if len(in.Partitions) != len(st.Partitions) {
-		return fatalf("topic %s has %d partitions and %s has %d, they must be equal: the state of a key lives in its input partition; see the README on changing partition counts", s.topic, len(in.Partitions), s.state, len(st.Partitions))
-	}
-	s.topicID = in.ID
-	return nil
 }
 
 // drain lets the partitions (nil: all) come to rest: nothing new starts, what

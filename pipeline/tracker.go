@@ -69,6 +69,8 @@ type partition struct {
 	done     []*job          // finished, in the order in which they did
 	ctx      context.Context // of what runs for the partition: it ends with the assignment
 	stop     func()          // cancels it
+	open     context.Context // of what only waits, to be tried again: it ends as soon as the partition drains
+	shut     func()          // cancels it
 }
 
 // pending is an offset that is not finished. Those that are admitted come first.
@@ -94,11 +96,12 @@ func newTracker(l limits) *tracker {
 // assign makes a partition known. It admits nothing until restored.
 func (t *tracker) assign(ctx context.Context, id int32, done completion) *partition {
 	ctx, stop := context.WithCancel(ctx)
+	open, shut := context.WithCancel(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.forgetLocked(id)
 	p := &partition{
-		id: id, end: done.end, base: done.base, epoch: -1, ctx: ctx, stop: stop,
+		id: id, end: done.end, base: done.base, epoch: -1, ctx: ctx, stop: stop, open: open, shut: shut,
 		lanes: map[string]*lane{}, keys: map[string]keyState{},
 	}
 	for _, o := range done.unfinished {
@@ -266,6 +269,7 @@ func (t *tracker) drain(ids []int32) (active int) {
 	for id, p := range t.parts {
 		if ids == nil || slices.Contains(ids, id) {
 			p.draining = true
+			p.shut()
 			active += p.active
 		}
 	}

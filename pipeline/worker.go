@@ -80,7 +80,7 @@ func (s *session) handle(j *job) *outcome {
 			}
 			s.cfg.Metrics.trigger(s.stage.Name, triggerUnavailable, took)
 			s.logTrigger(j, slog.LevelDebug, "unavailable, the stage is held", a, "probe", probe, "after", after, "err", oneLine(err.Error()))
-			if probe, ok = s.hold.wait(ctx, after, probe); !ok {
+			if probe, ok = s.hold.wait(j.part.open, after, probe); !ok {
 				return nil
 			}
 			continue
@@ -106,7 +106,7 @@ func (s *session) handle(j *job) *outcome {
 		probed(false)
 		s.cfg.Metrics.trigger(s.stage.Name, triggerRetried, took)
 		s.logTrigger(j, slog.LevelWarn, "failed, will be retried", a, "in", wait, "err", oneLine(err.Error()))
-		if !sleep(ctx, wait) {
+		if !sleep(j.part.open, wait) {
 			return nil
 		}
 	}
