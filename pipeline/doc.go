@@ -18,6 +18,7 @@
 //     crashes. State, timer, outputs and offset change together or not at all.
 //   - After a crash at most the calls in flight and one uncommitted batch are
 //     repeated, with the same event id.
+//   - Memory stays within the configured bounds.
 //   - No transaction is open while a handler runs, so no reader is held up
 //     longer than the transaction timeout (10 s).
 //
@@ -28,28 +29,30 @@
 // calls must be safe to repeat. Readers that do not read with
 // isolation.level=read_committed see aborted records.
 //
-// Not yet: the bound on memory covers keys, values and headers of admitted
-// records, not results, state and the clients' buffers. The state of all held
-// partitions must fit in memory. A key's next trigger waits for the commit of
-// the one before it, so one key makes at most some tens of steps a second.
-// While a handler says [Unavailable], each of its triggers waits on its own.
-// There is no tool to redrive dead letters; a record that comes back with the
-// header dead_letter_redrives is told to the handler.
+// Memory is bounded by settings: admitted records, results that wait for their
+// commit, and state; the clients' fetch and produce buffers come on top (about
+// 8 and 16 MiB). State that does not fit stops the start of the stage with a
+// clear error. One result may have 32 MiB, one event about 1 MB.
 //
 // # The life of one record
 //
 //	            poll                    lane of its key             handler
 //	input ──▶ admitted ──▶ waits for the key's older triggers ──▶ runs, is retried
-//	             ▲                        ▲                          │
-//	             │                        │ timers join here         ▼ result or dead letter
-//	         as long as                   │                       finished
-//	        there is room                 │                          │
-//	                                      │                          ▼ one transaction:
-//	                                      │        1 offset and completion map (fenced by the group's generation)
-//	                                      │        2 outputs, dead letters, state
-//	                                      │        3 end
-//	                                      │                          │
-//	                                      └── the key's next trigger ┴─▶ committed
+//	             ▲                        ▲      ▲                   │
+//	             │                        │      │                   ▼ result or dead letter
+//	         as long as                   │      └── the next ──── finished
+//	        there is room          timers join here  of the key      │
+//	                                                                 ▼ one transaction:
+//	                                        1 offset and completion map (fenced by the group's generation)
+//	                                        2 outputs, dead letters, state
+//	                                        3 end
+//	                                                                 │
+//	                                                                 ▼
+//	                                                             committed
+//
+// The next trigger of a key runs on the state that its predecessor wants, before
+// that is committed; their results are committed in order. If Kafka refuses one
+// of them, it becomes a dead letter and those behind it run again.
 //
 // Records finish in any order. The committed offset is the lowest unfinished
 // one; what is finished above it is written into the metadata of the commit
@@ -61,13 +64,26 @@
 // A handler's plain error, and a panic, are retried in place with growing
 // pauses until the retry budget is spent; [Permanent] gives up at once;
 // [Unavailable] waits without counting. Giving up writes a dead letter and what
-// [Handler].GaveUp returns in one transaction with the offset.
+// [Handler].GaveUp returns in one transaction with the offset. A dead letter can
+// be redriven: its record comes back with a count, which the handler sees in
+// Trigger.Redrive.
+//
+// While a handler says [Unavailable] the stage is held: nothing new is admitted,
+// no timer fires, and one trigger at a time tries again until one gets through.
 //
 // A commit that fails is repeated. A commit whose answer is lost is looked up:
 // a new producer ends the old one's transaction, then the group's offsets say
 // whether it was committed; this is asked until there is an answer, and nothing
 // else is committed meanwhile. Anything else that goes wrong with Kafka ends
-// the stage's clients and starts them again from what is committed.
+// the stage's clients and starts them again from what is committed. So does a
+// membership of the group that was lost in between, even if the group has given
+// it back: others may have worked on the partitions.
+//
+// What only a person can mend ends the stage with an error that says what to do:
+// a missing topic or permission, unequal partition counts, a topic that was
+// deleted and created again, records that retention took before they were
+// handled, a completion map that cannot be read, two processes with one
+// instance id.
 //
 // # Topics
 //

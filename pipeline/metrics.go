@@ -15,13 +15,15 @@ import (
 //	bankimport_stage_commit_duration_seconds{stage}      how long transactions took
 //	bankimport_stage_dead_letters_total{stage,class}     dead letters committed
 //	bankimport_stage_restarts_total{stage}               client restarts after an error
-//	bankimport_stage_oldest_record_age_seconds{stage}    age of the oldest record that is admitted and not committed; 0: none
+//	bankimport_stage_oldest_record_age_seconds{stage}    age of the oldest record that was fetched and is not committed; 0: none
 //	bankimport_stage_records_in_flight{stage}            records admitted and not committed
 //	bankimport_stage_admission_held{stage}               1 while nothing is admitted because handlers said Unavailable
 //	bankimport_stage_running{stage}                      handlers at work
 //	bankimport_stage_timers_waiting{stage}               keys with a timer that is not due
 //	bankimport_stage_timers_due{stage}                   timers fired and not committed
 //	bankimport_stage_state_keys{stage}                   keys with state
+//	bankimport_stage_state_bytes{stage}                  what they take in memory, roughly
+//	bankimport_stage_result_bytes{stage}                 results that wait for their commit
 //	bankimport_stage_partitions{stage}                   partitions held
 //	bankimport_stage_partitions_restoring{stage}         of them, those whose state is still being read
 type Metrics struct {
@@ -138,7 +140,7 @@ func descs() []gaugeDesc {
 		return gaugeDesc{prometheus.NewDesc("bankimport_stage_"+name, help, []string{"stage"}, nil), value}
 	}
 	return []gaugeDesc{
-		d("oldest_record_age_seconds", "Age of the oldest record that is admitted and not committed, 0 if there is none.", func(s stats) float64 {
+		d("oldest_record_age_seconds", "Age of the oldest record that was fetched and is not committed, 0 if there is none; the last one known while clients start again.", func(s stats) float64 {
 			if s.oldest.IsZero() {
 				return 0
 			}
@@ -155,6 +157,8 @@ func descs() []gaugeDesc {
 		d("timers_waiting", "Keys with a timer that is not due.", func(s stats) float64 { return float64(s.timersWaiting) }),
 		d("timers_due", "Timers fired and not committed.", func(s stats) float64 { return float64(s.timersDue) }),
 		d("state_keys", "Keys with state.", func(s stats) float64 { return float64(s.keys) }),
+		d("state_bytes", "Bytes that the state of keys takes, roughly.", func(s stats) float64 { return float64(s.stateBytes) }),
+		d("result_bytes", "Bytes of results that wait for their commit.", func(s stats) float64 { return float64(s.kept) }),
 		d("partitions", "Partitions of the input topic that this process holds.", func(s stats) float64 { return float64(s.partitions) }),
 		d("partitions_restoring", "Partitions held whose state is still being read.", func(s stats) float64 { return float64(s.restoring) }),
 	}

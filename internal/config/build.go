@@ -82,6 +82,8 @@ func (c Config) Pipeline() pipeline.Config {
 		InstanceID:         c.Kafka.InstanceID,
 		MaxInFlight:        c.Engine.MaxInFlight,
 		MaxInFlightBytes:   c.Engine.MaxInFlightBytes,
+		MaxResultBytes:     c.Engine.MaxResultBytes,
+		MaxStateBytes:      c.Engine.MaxStateBytes,
 		RetryBudget:        c.Engine.RetryBudget,
 		StateRetention:     c.Engine.StateRetention,
 		DrainTimeout:       c.Engine.DrainTimeout,

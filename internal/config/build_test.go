@@ -19,7 +19,7 @@ func TestConfig_BuildsFromAllSettings(t *testing.T) {
 		built   any
 		callers []string // fields that the caller sets, or that are no settings
 	}{
-		{"pipeline", c.Pipeline(), []string{"KafkaOpts", "Group", "DeadLetterTopic", "Logger", "Metrics", "Committed"}},
+		{"pipeline", c.Pipeline(), []string{"KafkaOpts", "Hooks", "Group", "DeadLetterTopic", "Logger", "Metrics", "Committed"}},
 		{"topics", c.TopicSettings("webform"), []string{"Group"}},
 		{"finapi", c.Provider.Client(), []string{"MaxUsers", "Transport", "Logger", "Metrics"}},
 		{"timing", c.Waiting.Timing(), nil},
