@@ -185,7 +185,9 @@ func newWorld(t *rapid.T, v *schematest.Validator, plans map[string]*plan) *worl
 	}
 	for _, id := range ids(plans) {
 		for _, s := range all {
-			w.machines = append(w.machines, &lane{Machine: &flowtest.Machine{T: t, Stage: s, Key: id, Schemas: v}})
+			m := flowtest.New(t, s, id, w.now)
+			m.Schemas = v
+			w.machines = append(w.machines, &lane{Machine: m})
 		}
 		request := schemas.ImportRequested{ImportID: id, UserID: "u-" + id}
 		for range 1 + plans[id].repeats {

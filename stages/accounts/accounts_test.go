@@ -73,7 +73,7 @@ func newMachine(t flowtest.TB) (*flowtest.Machine, *bank) {
 	if err := stage.Validate(); err != nil {
 		t.Fatalf("stage: %v", err)
 	}
-	return &flowtest.Machine{T: t, Stage: stage, Key: importID, Now: start}, b
+	return flowtest.New(t, stage, importID, start), b
 }
 
 func ready() schemas.ConnectionReady {

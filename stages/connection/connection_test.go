@@ -98,7 +98,7 @@ func newMachine(t flowtest.TB, timing Timing) (*flowtest.Machine, *bank) {
 	if err := stage.Validate(); err != nil {
 		t.Fatalf("stage: %v", err)
 	}
-	b.m = &flowtest.Machine{T: t, Stage: stage, Key: importID, Now: start}
+	b.m = flowtest.New(t, stage, importID, start)
 	return b.m, b
 }
 

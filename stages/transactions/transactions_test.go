@@ -90,7 +90,7 @@ func newMachine(t flowtest.TB, c Config) (*flowtest.Machine, *bank) {
 	if err := stage.Validate(); err != nil {
 		t.Fatalf("stage: %v", err)
 	}
-	return &flowtest.Machine{T: t, Stage: stage, Key: importID, Now: start}, b
+	return flowtest.New(t, stage, importID, start), b
 }
 
 // fetched hands over two accounts that are loaded and one that is not.

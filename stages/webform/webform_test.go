@@ -72,7 +72,7 @@ func machine(t flowtest.TB, f *forms) *flowtest.Machine {
 	if err := stage.Validate(); err != nil {
 		t.Fatalf("stage: %v", err)
 	}
-	return &flowtest.Machine{T: t, Stage: stage, Key: importID, Now: start}
+	return flowtest.New(t, stage, importID, start)
 }
 
 func request() schemas.ImportRequested {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bankimport/bankimport/pipeline"
+	"github.com/bankimport/bankimport/pipeline/pipelinetest"
 	"github.com/bankimport/bankimport/schemas"
 	"github.com/bankimport/bankimport/schemas/schematest"
 )
@@ -22,24 +23,21 @@ type TB interface {
 
 var _ TB = (*testing.T)(nil)
 
-// Machine is one stage with one key. Its fields may be changed between calls.
+// Machine is one stage with one import: [pipelinetest.Machine], in events of the
+// flow instead of bytes, which it also checks. Its fields may be changed between
+// calls.
 type Machine struct {
-	T     TB
-	Stage pipeline.Stage
-	Key   string
-	// Now is the virtual clock.
-	Now time.Time
-	// Value and Wake are the key's state.
-	Value []byte
-	Wake  time.Time
-	// Written are all records committed so far.
-	Written []pipeline.Event
+	pipelinetest.Machine
+	T TB
 	// Schemas check what is published. Made when it is needed, where nil.
 	Schemas *schematest.Validator
 
-	cause, traceparent string
-	offset             int64
-	ids                map[string]bool // ce_ids written, without those of repeated hints
+	ids map[string]bool // ce_ids written, without those of repeated hints
+}
+
+// New returns a machine that has seen nothing yet.
+func New(t TB, stage pipeline.Stage, key string, now time.Time) *Machine {
+	return &Machine{T: t, Machine: pipelinetest.Machine{Stage: stage, Key: key, Now: now}}
 }
 
 // Record makes a record of the stage's input that carries e.
@@ -49,41 +47,20 @@ func (m *Machine) Record(e schemas.Event) *pipeline.Record {
 	if err != nil {
 		m.T.Fatalf("encode %s: %v", e.Type(), err)
 	}
-	r := m.Raw(value)
-	for _, h := range headers {
-		r.Headers = append(r.Headers, pipeline.Header(h))
+	all := make([]pipeline.Header, len(headers))
+	for i, h := range headers {
+		all[i] = pipeline.Header(h)
 	}
-	return r
+	return m.Machine.Record(value, all...)
 }
 
 // Raw makes a record of the stage's input with any value and no headers.
-func (m *Machine) Raw(value []byte) *pipeline.Record {
-	m.offset++
-	return &pipeline.Record{Topic: m.Stage.Input, Offset: m.offset, Key: []byte(m.Key), Value: value, Timestamp: m.Now}
-}
-
-// Trigger is what r (nil: the timer) looks like to the stage.
-func (m *Machine) Trigger(r *pipeline.Record) pipeline.Trigger {
-	t := pipeline.Trigger{Key: m.Key, Now: m.Now, CauseID: m.cause, Traceparent: m.traceparent}
-	if r == nil {
-		t.Due = m.Now
-		return t
-	}
-	t.Event, t.CauseID, t.Traceparent = r, r.Header(schemas.HeaderID), r.Header(schemas.HeaderTraceparent)
-	return t
-}
-
-func (m *Machine) state(t pipeline.Trigger) pipeline.State {
-	if t.Event == nil {
-		return pipeline.State{Value: m.Value}
-	}
-	return pipeline.State{Value: m.Value, Wake: m.Wake}
-}
+func (m *Machine) Raw(value []byte) *pipeline.Record { return m.Machine.Record(value) }
 
 // Try handles a trigger without committing: what a crash leaves behind.
 func (m *Machine) Try(t pipeline.Trigger) (pipeline.Result, error) {
 	m.T.Helper()
-	r, err := m.Stage.Handler.Handle(context.Background(), t, m.state(t))
+	r, err := m.Machine.Try(context.Background(), t)
 	if class, ok := pipeline.Class(err); ok && !slices.Contains(m.Stage.Classes, class) {
 		m.T.Errorf("class %q of %v is not declared by the stage", class, err)
 	}
@@ -116,44 +93,26 @@ func (m *Machine) Handle(t pipeline.Trigger) ([]schemas.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.commit(t, r), nil
+	return m.published(m.Commit(t, r)), nil
 }
 
 // GiveUp does what the engine does when it gives up on a trigger.
 func (m *Machine) GiveUp(t pipeline.Trigger, cause error) []schemas.Event {
 	m.T.Helper()
-	return m.commit(t, m.Stage.Handler.GaveUp(t, m.state(t), cause))
+	return m.published(m.Machine.GiveUp(t, cause))
 }
 
-func (m *Machine) commit(t pipeline.Trigger, r pipeline.Result) []schemas.Event {
+func (m *Machine) published(events []pipeline.Event) []schemas.Event {
 	m.T.Helper()
-	value, newValue := r.State.Value()
-	wake, newWake := r.Wake.Value()
-	if t.Event == nil && !newWake {
-		wake, newWake = time.Time{}, true
+	read := make([]schemas.Event, 0, len(events))
+	for _, e := range events {
+		read = append(read, m.read(e))
 	}
-	if newValue {
-		m.Value = value
-	}
-	if newWake {
-		m.Wake = time.Time{}
-		if !wake.IsZero() {
-			m.Wake = time.UnixMilli(wake.UnixMilli()).UTC() // what a restore gives
-		}
-	}
-	if t.Event != nil {
-		m.cause, m.traceparent = t.CauseID, t.Traceparent
-	}
-	events := make([]schemas.Event, 0, len(r.Events))
-	for _, e := range r.Events {
-		events = append(events, m.published(e))
-		m.Written = append(m.Written, e)
-	}
-	return events
+	return read
 }
 
-// published checks a record that the stage publishes and reads it.
-func (m *Machine) published(e pipeline.Event) schemas.Event {
+// read checks a record that the stage publishes and reads it.
+func (m *Machine) read(e pipeline.Event) schemas.Event {
 	m.T.Helper()
 	if !slices.Contains(m.Stage.Outputs, e.Topic) {
 		m.T.Errorf("event for topic %q, which the stage does not declare", e.Topic)
