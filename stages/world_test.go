@@ -42,11 +42,12 @@ type plan struct {
 	rows       map[int64][]finapi.Transaction // by account id
 	action     bool                           // the user must act at the bank
 
-	hints   []time.Duration // callbacks, after the form's end
-	foreign int             // callbacks of other forms
-	early   bool            // a callback before the form is known to the connection stage
-	repeats int             // the request again
-	failing string          // operation that fails for an hour and then works
+	hints     []time.Duration // callbacks, after the form's end
+	foreign   int             // callbacks of other forms
+	early     bool            // a callback before the form is known to the connection stage
+	repeats   int             // the request again
+	cancelled []time.Duration // upstream cancels, after the world's start
+	failing   string          // operation that fails for an hour and then works
 }
 
 func drawPlan(t *rapid.T) *plan {
@@ -71,6 +72,9 @@ func drawPlan(t *rapid.T) *plan {
 	}
 	if p.end == finapi.FormCompleted {
 		p.connection, p.code = true, ""
+	}
+	for range rapid.IntRange(-3, 2).Draw(t, "cancels by upstream") {
+		p.cancelled = append(p.cancelled, rapid.SampledFrom([]time.Duration{0, 3 * time.Second, 5 * time.Minute, 30 * time.Minute, 3 * time.Hour}).Draw(t, "cancelled"))
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "hints") {
 		p.hints = append(p.hints, rapid.SampledFrom([]time.Duration{0, time.Millisecond, 2 * time.Second, time.Minute, time.Hour}).Draw(t, "hint"))
@@ -196,6 +200,9 @@ func newWorld(t *rapid.T, v *schematest.Validator, plans map[string]*plan) *worl
 		other := request
 		other.BankID = 1
 		w.post(time.Minute, 0, other)
+		for _, after := range plans[id].cancelled {
+			w.post(after, 0, schemas.ImportCancelRequested{ImportID: id})
+		}
 		if plans[id].early {
 			w.post(0, 1, w.hint(id, ""))
 		}

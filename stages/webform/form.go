@@ -25,9 +25,7 @@ func (h *handler) openForm(ctx context.Context, t pipeline.Trigger, st state) (p
 		if err != nil {
 			return pipeline.Result{}, fmt.Errorf("open web form: %w", err)
 		}
-		out := flow.NewOutbox(Name, t)
-		out.Fail(st.importOf(t.Key), end, st.Statuses+1)
-		return out.Result(state{Version: flow.NewVersion(), Phase: failed, Run: st.Run, Hash: st.Hash}, pipeline.ClearWake())
+		return h.fail(t, st, end)
 	}
 	out := flow.NewOutbox(Name, t)
 	out.Add(h.opened(t, st, form)...)
@@ -35,6 +33,30 @@ func (h *handler) openForm(ctx context.Context, t pipeline.Trigger, st state) (p
 		Version: flow.NewVersion(), Phase: formOpen, Run: st.Run, Hash: st.Hash,
 		UserID: st.Request.UserID, FormID: form.ID,
 	}, pipeline.ClearWake())
+}
+
+// fail ends an import that this stage holds.
+func (h *handler) fail(t pipeline.Trigger, st state, end flow.Ending) (pipeline.Result, error) {
+	out := flow.NewOutbox(Name, t)
+	out.Fail(st.importOf(t.Key), end, st.Statuses+1)
+	return out.Result(state{Version: flow.NewVersion(), Phase: failed, Run: st.Run, Hash: st.Hash}, pipeline.ClearWake())
+}
+
+// reread hands an import of a connection that exists to the connection stage.
+// Whether it is this user's shows there: it is read with the user's own token.
+func (h *handler) reread(ctx context.Context, t pipeline.Trigger, st state) (pipeline.Result, error) {
+	if err := h.Provider.EnsureUser(ctx, h.Provider.User(st.Request.UserID)); err != nil {
+		end, err := flow.OfError(err, schemas.ReasonProviderError)
+		if err != nil {
+			return pipeline.Result{}, fmt.Errorf("read a connection again: %w", err)
+		}
+		return h.fail(t, st, end)
+	}
+	out := flow.NewOutbox(Name, t)
+	out.Add(schemas.WebformAwaited{
+		ImportID: t.Key, Run: st.Run, UserID: st.Request.UserID, BankConnectionID: st.Request.BankConnectionID, StartedAt: st.StartedAt,
+	})
+	return out.Result(state{Version: flow.NewVersion(), Phase: formOpen, Run: st.Run, Hash: st.Hash, UserID: st.Request.UserID}, pipeline.ClearWake())
 }
 
 func (h *handler) createForm(ctx context.Context, t pipeline.Trigger, st state) (finapi.Form, error) {

@@ -3,7 +3,6 @@ package webform
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 
 	"github.com/go-json-experiment/json"
 
@@ -27,9 +26,6 @@ func read(value []byte) content {
 		return unreadable(value, err)
 	}
 	c := content{request: request, hash: request.Hash(), problem: request.Validate()}
-	if c.problem == nil && request.BankConnectionID != 0 {
-		c.problem = errors.New("bank_connection_id: this release cannot read an existing connection again")
-	}
 	if c.importID, c.userID = request.ImportID, request.UserID; c.problem != nil {
 		c.importID, c.userID = schemas.RequestIdentity(value)
 	}

@@ -11,8 +11,9 @@ import (
 type phase string
 
 const (
+	cancelled phase = "cancelled" // before the request was there
 	requested phase = "requested" // this stage holds the import; its timer creates the form
-	formOpen  phase = "form_open" // handed on; the form is kept so that it can be cancelled
+	formOpen  phase = "form_open" // handed on; the form, if there is one, is kept so that it can be cancelled
 	failed    phase = "failed"
 	gaveUp    phase = "gave_up" // as requested, but only a redrive goes on
 )
@@ -22,8 +23,8 @@ type state struct {
 	flow.Version
 
 	Phase phase  `json:"phase"`
-	Run   int    `json:"run"`
-	Hash  string `json:"hash"` // of the request
+	Run   int    `json:"run,omitzero"`
+	Hash  string `json:"hash,omitzero"` // of the request; "" while there is none
 
 	// While requested or gave_up:
 	Request   schemas.ImportRequested `json:"request,omitzero"`
@@ -33,6 +34,8 @@ type state struct {
 	// While form_open:
 	UserID string `json:"user_id,omitzero"`
 	FormID string `json:"form_id,omitzero"`
+	// Cancelled: the provider was told. It is not told again.
+	Cancelled bool `json:"cancelled,omitzero"`
 }
 
 // newState is the state of a valid request that is new.

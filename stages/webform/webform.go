@@ -4,12 +4,13 @@
 //
 // What it remembers of an import:
 //
-//	         request                    timer: form created
+//	         request                    timer: form created, or a connection named
 //	(none) ─────────▶ requested ───────────────────────────▶ form_open
-//	   │                 │  ▲                                (the connection stage holds it now)
-//	   │ invalid         │  │ redriven: next run
-//	   ▼                 ▼  │
-//	 failed ◀──────── gave_up, failed
+//	  │ │                │  ▲                                (the connection stage holds it now)
+//	  │ │ cancel,        │  │ redriven: next run
+//	  │ ▼                ▼  │
+//	  │ cancelled ──▶ failed, gave_up
+//	  └───────────────▶ failed: the request breaks the contract
 //
 // It holds the import while the state is requested, and then only its timer can
 // end it. A form is created in a step of its own, after the status "requested"
@@ -43,19 +44,16 @@ const (
 	callbackLife = 25 * time.Hour
 )
 
-// Classes of dead letters of this stage alone.
-const (
-	// ClassConflictingRequest: the id of an import is used again with other content.
-	ClassConflictingRequest = "conflicting_request"
-	// ClassNotSupported: a cancel, which this release cannot do yet.
-	ClassNotSupported = "not_supported"
-)
+// ClassConflictingRequest is the class of dead letters of this stage alone: the id
+// of an import is used again with other content.
+const ClassConflictingRequest = "conflicting_request"
 
 // provider is the part of the provider this stage needs.
 type provider interface {
 	User(upstreamUserID string) finapi.User
 	EnsureUser(ctx context.Context, user finapi.User) error
 	CreateForm(ctx context.Context, user finapi.User, request finapi.FormRequest) (finapi.Form, error)
+	CancelForm(ctx context.Context, user finapi.User, id string) (finapi.Form, error)
 }
 
 // sealer makes the secret part of a callback URL.
@@ -65,7 +63,7 @@ type sealer interface {
 
 // Config of the stage.
 type Config struct {
-	// Provider creates users and forms. Required.
+	// Provider creates users and forms, and cancels these. Required.
 	Provider provider
 	// Callbacks seals the token in the callback URL. Required.
 	Callbacks sealer
@@ -107,7 +105,7 @@ func New(c Config) (pipeline.Stage, error) {
 			schemas.TopicWebformCreated, schemas.TopicWebformCompleted,
 			schemas.TopicImportFailed, schemas.TopicImportStatus,
 		},
-		Classes: flow.Classes(ClassConflictingRequest, ClassNotSupported),
+		Classes: flow.Classes(ClassConflictingRequest),
 		Handler: &handler{c},
 	}, nil
 }
@@ -127,7 +125,7 @@ func (h *handler) Handle(ctx context.Context, t pipeline.Trigger, s pipeline.Sta
 	case err != nil:
 		return pipeline.Result{}, err
 	case name == schemas.TypeImportCancelRequested:
-		return pipeline.Result{}, pipeline.Permanent(ClassNotSupported, fmt.Errorf("%s: this release cannot cancel an import", name))
+		return h.cancel(ctx, t, st)
 	default:
 		return h.request(t, st)
 	}
@@ -140,6 +138,8 @@ func (h *handler) wake(ctx context.Context, t pipeline.Trigger, st *state) (pipe
 		return pipeline.Result{}, nil
 	case st.Phase == gaveUp && t.Redrive > 0:
 		return st.next(t)
+	case st.Phase == requested && st.Request.BankConnectionID != 0:
+		return h.reread(ctx, t, *st)
 	case st.Phase == requested:
 		return h.openForm(ctx, t, *st)
 	default:
@@ -155,6 +155,8 @@ func (h *handler) request(t pipeline.Trigger, st *state) (pipeline.Result, error
 		return pipeline.Result{}, pipeline.Permanent(flow.ClassInvalidEvent, fmt.Errorf("no readable import_id: %w", c.problem))
 	case c.importID != t.Key:
 		return pipeline.Result{}, pipeline.Permanent(flow.ClassInvalidEvent, errors.New("import_id is not the record's key"))
+	case st != nil && st.Phase == cancelled:
+		return cancelledBefore(t, c)
 	case st != nil && st.Hash != c.hash:
 		return pipeline.Result{}, pipeline.Permanent(ClassConflictingRequest, errors.New("the import id is in use with other content; every import needs an id of its own"))
 	case st != nil && st.Phase == gaveUp && t.Redrive > 0:
@@ -187,7 +189,7 @@ func (h *handler) GaveUp(t pipeline.Trigger, s pipeline.State, cause error) pipe
 		return pipeline.Result{}
 	}
 	switch {
-	case st == nil && t.Event != nil:
+	case t.Event != nil && (st == nil || st.Phase == cancelled):
 		name, err := flow.TypeOf(t.Event, input)
 		if err != nil || name != schemas.TypeImportRequested {
 			return pipeline.Result{}

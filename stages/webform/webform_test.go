@@ -31,8 +31,10 @@ func at(d time.Duration) schemas.Instant { return schemas.At(start.Add(d)) }
 type forms struct {
 	ensure   func() error
 	create   func() (finapi.Form, error)
+	cancel   func() (finapi.Form, error)
 	users    []string
 	requests []finapi.FormRequest
+	cancels  []string // forms
 }
 
 func (f *forms) User(id string) finapi.User { return finapi.User{ID: "p-" + id} }
@@ -51,6 +53,14 @@ func (f *forms) CreateForm(_ context.Context, _ finapi.User, r finapi.FormReques
 		return f.create()
 	}
 	return finapi.Form{ID: formID, URL: "https://form.example/wf/1", Status: finapi.FormNotYetOpened, ExpiresAt: start.Add(20 * time.Minute)}, nil
+}
+
+func (f *forms) CancelForm(_ context.Context, _ finapi.User, id string) (finapi.Form, error) {
+	f.cancels = append(f.cancels, id)
+	if f.cancel != nil {
+		return f.cancel()
+	}
+	return finapi.Form{ID: id, Status: finapi.FormCancelled}, nil
 }
 
 // plainSealer makes tokens that a test can read.
@@ -247,9 +257,15 @@ func TestDeadLetters(t *testing.T) {
 		"other content":      {known(`{"import_id":"` + importID + `","user_id":"u2"}`), ClassConflictingRequest},
 		"other, not valid":   {known(`{"import_id":"` + importID + `","user_id":"u1","max_days":1}`), ClassConflictingRequest},
 		"other, wrong types": {known(`{"import_id":"` + importID + `","user_id":7}`), ClassConflictingRequest},
-		"cancel": {func(m *flowtest.Machine) *pipeline.Record {
-			return m.Record(schemas.ImportCancelRequested{ImportID: importID})
-		}, ClassNotSupported},
+		"cancel of another": {func(m *flowtest.Machine) *pipeline.Record {
+			r := m.Record(schemas.ImportCancelRequested{ImportID: "0a1b2c3d-0000-4000-8000-000000000002"})
+			return r
+		}, flow.ClassInvalidEvent},
+		"cancel of nothing": {func(m *flowtest.Machine) *pipeline.Record {
+			r := m.Record(schemas.ImportCancelRequested{ImportID: importID})
+			r.Value = []byte("{}")
+			return r
+		}, flow.ClassInvalidEvent},
 		"unknown type": {func(m *flowtest.Machine) *pipeline.Record {
 			r := m.Record(request())
 			r.Headers = []pipeline.Header{{Key: schemas.HeaderType, Value: []byte("bankimport.import-requested.v2")}}
@@ -300,7 +316,6 @@ func TestInvalidRequestEndsImport(t *testing.T) {
 		"wrong type":            {prefix + `,"user_id":"u1","max_days":"90"}`, "u1", "max_days"},
 		"max_days between":      {prefix + `,"user_id":"u1","max_days":13}`, "u1", "max_days"},
 		"bank twice":            {prefix + `,"user_id":"u1","bank_id":1,"bank_search":"x"}`, "u1", "bank_search"},
-		"existing connection":   {prefix + `,"user_id":"u1","bank_connection_id":7}`, "u1", "bank_connection_id"},
 		"connection and a bank": {prefix + `,"user_id":"u1","bank_connection_id":7,"bank_id":1}`, "u1", "bank_id"},
 		"far too long":          {prefix + `,"user_id":"u1","bank_search":"` + strings.Repeat("x", 900_000) + `"}`, "u1", "longer than"},
 	} {
@@ -584,6 +599,7 @@ func TestGaveUpNeverPanics(t *testing.T) {
 			`{"v":1,"phase":"requested","run":1}`,
 			`{"v":1,"phase":"requested","run":1,"hash":"x","request":{"import_id":"` + importID + `","user_id":"u1"},"started_at":"2026-03-01T12:00:00.000Z"}`,
 			`{"v":1,"phase":"form_open","run":1,"hash":"x","user_id":"u1","form_id":"f"}`,
+			`{"v":1,"phase":"form_open","run":1,"hash":"x","user_id":"u1","form_id":"f","cancelled":true}`,
 			`{"v":1,"phase":"failed","run":1,"hash":"x"}`,
 			`{"v":1,"phase":"gave_up","run":1,"hash":"x","request":{"import_id":"` + importID + `","user_id":"u1"}}`,
 		},

@@ -170,6 +170,8 @@ func Decode(t TB, e pipeline.Event) schemas.Event {
 		event, err = decode[schemas.WebformCreated](e)
 	case schemas.TypeWebformAwaited:
 		event, err = decode[schemas.WebformAwaited](e)
+	case schemas.TypeWebformCompleted:
+		event, err = decode[schemas.WebformCompleted](e)
 	case schemas.TypeConnectionReady:
 		event, err = decode[schemas.ConnectionReady](e)
 	case schemas.TypeAccountsFetched:
