@@ -103,6 +103,8 @@ func TestDev(t *testing.T) {
 		t.Run("import as JSON", func(t *testing.T) { t.Parallel(); w.json(t) })
 		t.Run("import as JSON lines", func(t *testing.T) { t.Parallel(); w.jsonLines(t) })
 		t.Run("import that the user cancels", func(t *testing.T) { t.Parallel(); w.cancelled(t) })
+		t.Run("import that upstream cancels", func(t *testing.T) { t.Parallel(); w.cancelledByUpstream(t) })
+		t.Run("connection read again", func(t *testing.T) { t.Parallel(); w.again(t) })
 		t.Run("import that is interrupted", func(t *testing.T) { t.Parallel(); w.interrupted(t) })
 		t.Run("import that takes too long", func(t *testing.T) { t.Parallel(); w.tooLong(t) })
 		t.Run("import without waiting", func(t *testing.T) { t.Parallel(); w.notWaiting(t) })
@@ -120,7 +122,7 @@ func TestDev(t *testing.T) {
 	lines(t, streaming.interrupt(t).stdout)
 
 	again := start(t, w.environ, "watch") // now there is something to tell first
-	again.stderr.await(t, `^[6-9] imports so far; waiting for what comes`)
+	again.stderr.await(t, `^\d+ imports so far; waiting for what comes`)
 	again.interrupt(t).check(t, exitInterrupted)
 	if !strings.Contains(again.stdout.String(), "✕") {
 		t.Error("the table lacks the import that was cancelled")
@@ -272,6 +274,45 @@ func (w *world) cancelled(t *testing.T) {
 	failed, err := schemas.Decode[schemas.ImportFailed]([]byte(again.stdout))
 	if err != nil || failed.Reason != schemas.ReasonUserAborted {
 		t.Errorf("got reason %q and %v, want %s", failed.Reason, err, schemas.ReasonUserAborted)
+	}
+}
+
+func (w *world) cancelledByUpstream(t *testing.T) {
+	im, _ := w.importing(t, "regrets")
+	id := im.stderr.await(t, `^import (\S+)$`)
+	got := call(t, w.environ, "cancel", id)
+	got.check(t, exitOK, "see what becomes of it with: bankimport watch "+id)
+	if got.stdout != id+"\n" {
+		t.Errorf("got stdout %q, want the id alone", got.stdout)
+	}
+	ended := im.end(t)
+	ended.check(t, exitEndedBadly)
+	if want := "failed: cancelled (CANCELLED)\n"; ended.stdout != want {
+		t.Errorf("got stdout %q, want %q", ended.stdout, want)
+	}
+}
+
+// again imports a bank, is told that it is there already, and reads it again.
+func (w *world) again(t *testing.T) {
+	im, form := w.importing(t, "returns")
+	play(t, player.Play, form)
+	im.end(t).check(t, exitOK)
+	second, form := w.importing(t, "returns")
+	if err := player.Play(t.Context(), form); err == nil {
+		t.Error("the form ended well, although the bank is connected")
+	}
+	got := second.end(t)
+	got.check(t, exitEndedBadly, "read it again with: bankimport import --user returns --connection ")
+	_, connection, _ := strings.Cut(strings.TrimSpace(got.stderr), "--connection ")
+	reread := call(t, w.environ, "import", "--user", "returns", "--connection", connection, "--wait")
+	reread.check(t, exitOK)
+	if !strings.Contains(reread.stdout, "4 accounts, 1,612 transactions, all reconciled") {
+		t.Errorf("got stdout %q, want all of it again", reread.stdout)
+	}
+	stranger := call(t, w.environ, "import", "--user", "stranger", "--connection", connection, "--wait")
+	stranger.check(t, exitEndedBadly)
+	if !strings.HasPrefix(stranger.stdout, "failed: connection_deleted") {
+		t.Errorf("got stdout %q of somebody else's connection", stranger.stdout)
 	}
 }
 

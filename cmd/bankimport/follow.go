@@ -274,8 +274,8 @@ func (a *app) result(im *follow.Import, output string) error {
 		fmt.Fprintln(a.stderr, "the dead letter in topic dead-letters says what went wrong")
 	case im.Failed.Retryable:
 		fmt.Fprintln(a.stderr, "a new import may succeed: request it again, with a new id")
-	case im.Failed.BankConnectionID != 0:
-		fmt.Fprintf(a.stderr, "the user has this bank already: connection %d at the provider\n", im.Failed.BankConnectionID)
+	case im.Failed.Reason == schemas.ReasonAlreadyConnected && im.Failed.BankConnectionID != 0:
+		fmt.Fprintf(a.stderr, "the user has this bank already; read it again with: bankimport import --user %s --connection %d\n", im.UserID, im.Failed.BankConnectionID)
 	}
 	return &endedError{string(im.Failed.Reason)}
 }

@@ -18,7 +18,7 @@ import (
 
 type importOptions struct {
 	id, user, search, name, profile string
-	bank                            int64
+	bank, connection                int64
 	types                           []string
 	maxDays                         int
 	wait                            bool
@@ -29,7 +29,7 @@ type importOptions struct {
 func (a *app) importCommand() *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
-		Use:   "import --user USER [--bank ID | --bank-search TEXT]",
+		Use:   "import --user USER [--bank ID | --bank-search TEXT | --connection ID]",
 		Short: "request an import, and follow it with --wait",
 		Long: "Publishes import-requested, as an upstream service does. Without settings it talks to\n" +
 			"bankimport dev on this machine.",
@@ -47,6 +47,7 @@ func (a *app) importCommand() *cobra.Command {
 	f.StringVar(&o.user, "user", "", "your own id of the user (required)")
 	f.Int64Var(&o.bank, "bank", 0, "the provider's id of the bank; without it the user picks one in the form")
 	f.StringVar(&o.search, "bank-search", "", "text that leads to one bank: IBAN, bank code, BIC or name")
+	f.Int64Var(&o.connection, "connection", 0, "the provider's id of a connection of this user, to be read again without a form")
 	f.StringSliceVar(&o.types, "account-types", nil, "kinds of account to import, with commas between")
 	f.IntVar(&o.maxDays, "max-days", 0, "history to load in days: 0 (all) or 14 to 3650")
 	f.StringVar(&o.name, "connection-name", "", "name of the new connection")
@@ -72,7 +73,7 @@ func (a *app) importBank(ctx context.Context, o importOptions, days *int) error 
 		o.id = uuid.NewString()
 	}
 	request := schemas.ImportRequested{
-		ImportID: o.id, UserID: o.user, BankID: o.bank, BankSearch: o.search, AccountTypes: o.types, MaxDays: days,
+		ImportID: o.id, UserID: o.user, BankID: o.bank, BankSearch: o.search, BankConnectionID: o.connection, AccountTypes: o.types, MaxDays: days,
 		ConnectionName: o.name, ProfileID: o.profile, RequestedAt: schemas.At(time.Now()),
 	}
 	if err := request.Validate(); err != nil {
@@ -152,7 +153,7 @@ func requestError(err error) error {
 	if !ok {
 		return usagef("%w", err)
 	}
-	flags := strings.NewReplacer("import_id", "--id", "user_id", "--user", "bank_id", "--bank", "bank_search", "--bank-search",
+	flags := strings.NewReplacer("import_id", "--id", "user_id", "--user", "bank_connection_id", "--connection", "bank_id", "--bank", "bank_search", "--bank-search",
 		"account_types", "--account-types", "max_days", "--max-days", "connection_name", "--connection-name", "profile_id", "--profile")
 	var texts []string
 	for _, p := range bad.Problems {

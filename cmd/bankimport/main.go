@@ -75,7 +75,7 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpCommand(helpCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		a.devCommand(), a.runCommand(), a.importCommand(), a.watchCommand(),
+		a.devCommand(), a.runCommand(), a.importCommand(), a.cancelCommand(), a.watchCommand(),
 		a.topicsCommand(), a.configCommand(), a.simulatorCommand(), a.versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()

@@ -46,6 +46,14 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return usagef("unknown command %q; see %s -h", args[0], cmd.CommandPath())
 }
 
+// oneArg is for commands that need one argument.
+func oneArg(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usagef("an argument is missing: %s; see %s -h", cmd.UseLine(), cmd.CommandPath())
+	}
+	return maybeOneArg(cmd, args)
+}
+
 // maybeOneArg is for commands with an argument that may be left out.
 func maybeOneArg(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {

@@ -11,7 +11,7 @@ import (
 // commands are all of them, as somebody would type them.
 func commands() []string {
 	return []string{
-		"", "dev", "run", "import", "watch", "topics", "topics plan", "topics apply",
+		"", "dev", "run", "import", "cancel", "watch", "topics", "topics plan", "topics apply",
 		"config", "config print", "config check", "config help", "simulator", "version", "help",
 	}
 }
@@ -99,6 +99,10 @@ func TestUsage(t *testing.T) {
 		"import --user u --bank 1 --bank-search x":       "--bank-search: must not be set together with --bank",
 		"watch 12":                                       `"12" is no id of an import, a lower-case UUID; bankimport watch without one shows all imports`,
 		"watch 7F3A0C1E-5B1D-4C62-8E0F-0A1B2C3D91C2":     "a lower-case UUID",
+		"cancel":                                         "an argument is missing: bankimport cancel ID",
+		"cancel a b":                                     `"b" is too much`,
+		"cancel 12":                                      `"12" is no id of an import, a lower-case UUID`,
+		"import --user u --bank 1 --connection 7":        "--bank: must not be set together with --connection",
 		"watch -o yaml":                                  `--output "yaml": want one of text, json, jsonl`,
 		"watch -o json":                                  `--output "json": want one of text, jsonl`,
 		"topics plan -o jsonl":                           `--output "jsonl": want one of text, json`,

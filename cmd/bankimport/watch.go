@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/bankimport/bankimport/internal/config"
@@ -27,8 +26,8 @@ func (a *app) watchCommand() *cobra.Command {
 				return badOutput(output, outputText, outputJSON, outputJSONL)
 			}
 			if len(args) == 1 {
-				if id, err := uuid.Parse(args[0]); err != nil || id.String() != args[0] {
-					return usagef("%q is no id of an import, a lower-case UUID; bankimport watch without one shows all imports", args[0])
+				if err := validImportID(args[0]); err != nil {
+					return err
 				}
 			} else if output == outputJSON {
 				return badOutput(output, outputText, outputJSONL)
