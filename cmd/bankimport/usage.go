@@ -99,8 +99,10 @@ func helpCommand() *cobra.Command {
 			if err != nil {
 				return usagef("%w", err)
 			}
-			if err := of.ValidateArgs(rest); err != nil {
-				return err
+			if len(rest) > 0 {
+				if err := of.ValidateArgs(rest); err != nil {
+					return err
+				}
 			}
 			of.InitDefaultHelpFlag() // what -h would show
 			of.InitDefaultVersionFlag()
