@@ -29,10 +29,11 @@ const (
 	FailureDownloadFailed     Failure = "download_failed"      // the last download of every interface failed
 	FailureNotDownloaded      Failure = "not_downloaded"       // no interface has downloaded anything, or none says so
 	FailureDeprecated         Failure = "deprecated"           // the bank does not list the account any more
+	FailureDeleted            Failure = "deleted"              // the provider does not know the account any more
 	FailureUserActionRequired Failure = "user_action_required" // the user must act at the bank or renew a consent
 )
 
 // Failures returns the closed set.
 func Failures() []Failure {
-	return []Failure{FailureDownloadFailed, FailureNotDownloaded, FailureDeprecated, FailureUserActionRequired}
+	return []Failure{FailureDownloadFailed, FailureNotDownloaded, FailureDeprecated, FailureDeleted, FailureUserActionRequired}
 }

@@ -308,6 +308,7 @@ func TestAsyncAPIDescribesTheHeadersOfDeadLetters(t *testing.T) {
 		pipeline.HeaderDeadLetterTrigger, pipeline.HeaderDeadLetterTopic, pipeline.HeaderDeadLetterPartition,
 		pipeline.HeaderDeadLetterOffset, pipeline.HeaderDeadLetterDue, pipeline.HeaderDeadLetterKey,
 		pipeline.HeaderDeadLetterTruncated, pipeline.HeaderDeadLetterRedrives,
+		pipeline.HeaderDeadLetterNoValue, pipeline.HeaderDeadLetterRedrivenAt,
 	}
 	slices.Sort(want)
 	schema := readAsyncAPI(t).Components.Schemas["deadLetterHeaders"].(object)

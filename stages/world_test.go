@@ -506,6 +506,9 @@ func (w *world) Connection(_ context.Context, u finapi.User, id int64) (finapi.C
 		ID: id, Bank: finapi.Bank{ID: 280001, Name: "Test Bank"}, UserActionRequired: p.action,
 		UpdateStatus: finapi.StatusReady, CategorizationStatus: finapi.StatusReady,
 	}
+	for _, a := range p.accounts {
+		c.AccountIDs = append(c.AccountIDs, a.ID)
+	}
 	switch at := ended.Add(p.download); {
 	case w.now.Before(at):
 		c.UpdateStatus = finapi.StatusInProgress

@@ -1,6 +1,7 @@
 package transactions
 
 import (
+	"slices"
 	"time"
 
 	"github.com/bankimport/bankimport/pipeline"
@@ -94,6 +95,16 @@ func (s *state) unfinished() *account {
 		}
 	}
 	return nil
+}
+
+// deleted notes accounts that are not there any more and have no rows: the
+// provider answers for them as for one that never had any.
+func (s *state) deleted(there []int64) {
+	for i := range s.Accounts {
+		if a := &s.Accounts[i]; a.Loaded && a.Count == 0 && !slices.Contains(there, a.ID) {
+			a.Loaded, a.Failure = false, schemas.FailureDeleted
+		}
+	}
 }
 
 // begin starts the next read of the account. Readers tell newer reads by when

@@ -133,12 +133,15 @@ func (h *handler) wake(ctx context.Context, t pipeline.Trigger, st *state) (pipe
 	return h.complete(ctx, t, st, user)
 }
 
-// complete ends the import well. It looks once more whether the connection is
-// still there: the rows of one that is gone are not missing, there are just none.
+// complete ends the import well. It looks once more whether the connection and
+// its accounts are still there: the rows of one that is gone are not missing,
+// there are just none.
 func (h *handler) complete(ctx context.Context, t pipeline.Trigger, st *state, user finapi.User) (pipeline.Result, error) {
-	if _, err := h.provider.Connection(ctx, user, st.ConnectionID); err != nil {
+	connection, err := h.provider.Connection(ctx, user, st.ConnectionID)
+	if err != nil {
 		return h.refused(t, st, err, "read bank connection")
 	}
+	st.deleted(connection.AccountIDs)
 	read, total := st.progress()
 	status := st.importOf(t.Key).Status(schemas.StepCompleted, schemas.WaitingForNobody, t.Now, t.Now)
 	status.Counter = st.Statuses + 1

@@ -3,6 +3,7 @@ package transactions
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ type bank struct {
 	hook    func(account int64, page int, p *finapi.TransactionPage) error
 	before  func(account int64, page int)
 	look    func() error // of the last look at the connection
+	deleted []int64      // accounts that it has lost by then
 	pages   []string     // asked for
 }
 
@@ -38,7 +40,13 @@ func (b *bank) Connection(context.Context, finapi.User, int64) (finapi.Connectio
 	if b.look != nil {
 		return finapi.Connection{}, b.look()
 	}
-	return finapi.Connection{ID: 77}, nil
+	c := finapi.Connection{ID: 77}
+	for id := range int64(100) {
+		if !slices.Contains(b.deleted, id) {
+			c.AccountIDs = append(c.AccountIDs, id)
+		}
+	}
+	return c, nil
 }
 
 func (b *bank) Transactions(_ context.Context, _ finapi.User, account int64, page int) (finapi.TransactionPage, error) {
@@ -256,6 +264,27 @@ func TestNoRows(t *testing.T) {
 	})
 	if done.Transactions != 0 {
 		t.Errorf("%d transactions, want 0", done.Transactions)
+	}
+}
+
+// TestAccountDeletedMeanwhile: the provider answers for an account that is gone as
+// for an empty one. It must not be reported as read, or readers would drop its
+// rows.
+func TestAccountDeletedMeanwhile(t *testing.T) {
+	t.Parallel()
+	m, b := newMachine(t, Config{})
+	e := fetched()
+	e.Accounts = e.Accounts[:2]
+	gone := e.Accounts[0].ProviderAccountID
+	b.rows[gone] = nil
+	b.deleted = []int64{gone, e.Accounts[1].ProviderAccountID} // the other one has been read by then
+	mustSend(t, m, e)
+	done := completedOf(t, runOut(t, m))
+	if a := done.Accounts[0]; a.Loaded || a.Failure != schemas.FailureDeleted || a.AccountRead != nil || !done.Partial {
+		t.Errorf("got %+v, partial %t; want it not loaded, because it was deleted", a, done.Partial)
+	}
+	if a := done.Accounts[1]; !a.Loaded || a.AccountRead == nil {
+		t.Errorf("got %+v, want what was read of it", a)
 	}
 }
 
