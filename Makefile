@@ -13,6 +13,12 @@ KAFKA_VERSION := 4.4.0
 KAFKA_HOME    := $(or $(BANKIMPORT_TEST_KAFKA_HOME),$(CURDIR)/.cache/kafka)
 KAFKA_JAR     := $(KAFKA_HOME)/libs/kafka_2.13-$(KAFKA_VERSION).jar
 
+# Where test-real has a single broker from: docker, jars, or real: Docker where
+# an engine answers, else the jars. The image that kafka-image builds is used when
+# BANKIMPORT_TEST_KAFKA_IMAGE names it.
+KAFKA_ON    := $(or $(filter docker jars,$(BANKIMPORT_TEST_KAFKA)),real)
+KAFKA_IMAGE := $(or $(BANKIMPORT_TEST_KAFKA_IMAGE),bankimport-test-kafka:$(KAFKA_VERSION))
+
 # Tests that only make sense on a real broker have this build tag. Whatever
 # reads the code without running it sees them too.
 TAGS := -tags=realkafka
@@ -33,9 +39,9 @@ test: ## run the tests; needs only Go
 	$(GO) test $(RACE) -timeout=15m ./...
 
 .PHONY: test-real
-test-real: kafka-jars ## run the end-to-end tests on a real Kafka (needs Java, Maven, kcat)
-	BANKIMPORT_TEST_KAFKA=real BANKIMPORT_TEST_KAFKA_HOME=$(KAFKA_HOME) \
-		$(GO) test $(TAGS) -v -count=1 -p=1 -timeout=15m ./internal/realkafka/... ./internal/e2e/...
+test-real: kafka-jars ## run the end-to-end tests on a real Kafka (needs Java, Maven, kcat; takes Docker where it answers)
+	BANKIMPORT_TEST_KAFKA=$(KAFKA_ON) BANKIMPORT_TEST_KAFKA_HOME=$(KAFKA_HOME) \
+		$(GO) test $(TAGS) -v -count=1 -p=1 -timeout=15m ./internal/realkafka/... ./internal/topics/... ./internal/e2e/...
 
 .PHONY: kafka-jars
 kafka-jars: ## fetch the real broker's jars with Maven, where they are missing
@@ -43,6 +49,10 @@ kafka-jars: ## fetch the real broker's jars with Maven, where they are missing
 		command -v mvn >/dev/null || { echo 'no mvn in PATH: install Maven (Debian: apt-get install maven)' >&2; exit 1; }; \
 		mvn -q -B -f internal/realkafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$(KAFKA_HOME)/fetched" && \
 		rm -rf "$(KAFKA_HOME)/libs" && mv "$(KAFKA_HOME)/fetched" "$(KAFKA_HOME)/libs"; }
+
+.PHONY: kafka-image
+kafka-image: kafka-jars ## build the Kafka image of the tests, where none can be pulled (needs Docker, a JDK, Maven, busybox)
+	internal/realkafka/image/build.sh "$(KAFKA_IMAGE)" "$(KAFKA_HOME)"
 
 .PHONY: kafka
 kafka: kafka-jars ## run a real Kafka on 127.0.0.1:9092 to try things on (needs Java, Maven)

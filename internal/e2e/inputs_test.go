@@ -46,7 +46,7 @@ func badRequests(t *testing.T, rng *rand.Rand) []badRequest {
 		refused("no user", map[string]any{"bank_id": testBank}),
 		refused("unknown account type", map[string]any{"user_id": "u", "account_types": []string{"piggybank"}}),
 		refused("unknown field", map[string]any{"user_id": "u", "account_type": "checking"}),
-		refused("connection", map[string]any{"user_id": "u", "bank_connection_id": 7}),
+		refused("connection", map[string]any{"user_id": "u", "bank_connection_id": 7, "bank_id": testBank}),
 		dead("no import id", "invalid_event", request(t, newID(rng), map[string]any{"user_id": "u"})),
 		dead("id is not the key", "invalid_event", request(t, newID(rng), map[string]any{"import_id": newID(rng), "user_id": "u"})),
 		dead("not JSON", "invalid_event", kafka.Message{Key: []byte(newID(rng)), Value: []byte("please import my bank")}),
@@ -68,7 +68,7 @@ func TestBadInput(t *testing.T) {
 	up := newUpstream(t, w.cluster.Brokers, prefix)
 	again := p.imports[0] // its id comes back with other content
 	ids := p.ids()
-	classes := map[string]int{"conflicting_request": 1, "not_supported": 1}
+	classes := map[string]int{"conflicting_request": 1}
 	up.publish(w.ctx, w.requests(p.imports)...)
 	for _, b := range bad {
 		up.publish(w.ctx, b.message)
@@ -79,13 +79,7 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	up.publish(w.ctx, request(t, again.importID, map[string]any{"import_id": again.importID, "user_id": "somebody else"}))
-	cancel := withHeaders(request(t, again.importID, map[string]any{"import_id": again.importID}))
-	for i, h := range cancel.Headers {
-		if h.Key == "ce_type" {
-			cancel.Headers[i].Value = []byte("bankimport.import-cancel-requested.v1")
-		}
-	}
-	up.publish(w.ctx, cancel)
+	up.publish(w.ctx, cancelOf(t, newID(rng))) // of an import that never comes: nothing
 
 	w.badCallbacks(p.imports[1].importID)
 	w.awaitEnds(ids...)
@@ -112,6 +106,18 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	t.Log(figures)
+}
+
+// cancelOf makes the message that cancels an import.
+func cancelOf(t *testing.T, importID string) kafka.Message {
+	t.Helper()
+	m := withHeaders(request(t, importID, map[string]any{"import_id": importID}))
+	for i, h := range m.Headers {
+		if h.Key == "ce_type" {
+			m.Headers[i].Value = []byte("bankimport.import-cancel-requested.v1")
+		}
+	}
+	return m
 }
 
 // wantDeadLetter checks that what was given up is there in full.

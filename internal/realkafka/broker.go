@@ -2,17 +2,22 @@ package realkafka
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/bankimport/bankimport/internal/realkafka/node"
 	"github.com/bankimport/bankimport/internal/realkafka/subprocess"
 )
 
@@ -29,7 +34,8 @@ type Config struct {
 	Home string
 	// Dir takes configuration, data and log. Required; its owner removes it.
 	Dir string
-	// Addr is the loopback address to listen on. Default: one that is free.
+	// Addr is the loopback address to listen on. Default: one that is free. Not
+	// for a cluster.
 	Addr string
 	// Properties are added to the server's, or replace them.
 	Properties map[string]string
@@ -37,13 +43,43 @@ type Config struct {
 	Getenv func(string) string
 }
 
-// Broker is one Kafka node that this process started. Its methods are not for
-// concurrent use.
+// program is how a class of the broker's jars is run.
+type program struct{ java, classpath string }
+
+func (cfg *Config) program() (program, error) {
+	if cfg.Getenv == nil {
+		cfg.Getenv = os.Getenv
+	}
+	if cfg.Home == "" {
+		home, err := defaultHome(cfg.Getenv)
+		if err != nil {
+			return program{}, err
+		}
+		cfg.Home = home
+	}
+	launcher, err := java(cfg.Getenv)
+	if err != nil {
+		return program{}, err
+	}
+	cp, err := classpath(cfg.Home)
+	if err != nil {
+		return program{}, err
+	}
+	if cfg.Dir == "" {
+		return program{}, errors.New("start Kafka: Config.Dir is empty: name a directory for its data")
+	}
+	return program{launcher, cp}, nil
+}
+
+// Broker is one Kafka node that this process started: alone, or as one of a
+// [Cluster]. Its methods are not for concurrent use.
 type Broker struct {
-	java, classpath string
-	dir             string
-	addr            string
-	run             *subprocess.Process // the newest one
+	program
+	dir  string
+	addr string
+	// ready returns when the broker, and its cluster if it is of one, is ready.
+	ready func(context.Context) error
+	run   *subprocess.Process // the newest one
 }
 
 // Start formats a fresh data directory, starts a broker on it and returns when
@@ -53,30 +89,13 @@ type Broker struct {
 // A free port can be taken by somebody else before the broker listens on it;
 // then Start tries again with others.
 func Start(ctx context.Context, cfg Config) (*Broker, error) {
-	if cfg.Getenv == nil {
-		cfg.Getenv = os.Getenv
-	}
-	if cfg.Home == "" {
-		home, err := defaultHome(cfg.Getenv)
-		if err != nil {
-			return nil, err
-		}
-		cfg.Home = home
-	}
-	launcher, err := java(cfg.Getenv)
+	p, err := cfg.program()
 	if err != nil {
 		return nil, err
 	}
-	cp, err := classpath(cfg.Home)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Dir == "" {
-		return nil, errors.New("start Kafka: Config.Dir is empty: name a directory for its data")
-	}
-
 	for attempt := 1; ; attempt++ {
-		b := &Broker{java: launcher, classpath: cp, dir: filepath.Join(cfg.Dir, fmt.Sprintf("broker-%d", attempt))}
+		b := &Broker{program: p, dir: filepath.Join(cfg.Dir, fmt.Sprintf("broker-%d", attempt))}
+		b.ready = b.readyAlone
 		err := b.create(ctx, cfg)
 		if err == nil {
 			return b, nil
@@ -89,32 +108,51 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 
 // create writes the configuration, formats the data directory and starts.
 func (b *Broker) create(ctx context.Context, cfg Config) error {
-	addrs, err := freePorts(2)
+	addrs, err := node.FreeAddrs(2)
 	if err != nil {
 		return err
 	}
 	if cfg.Addr != "" {
 		addrs[0] = cfg.Addr
 	}
-	b.addr = addrs[0]
+	layout := node.Layout{ID: 1, Nodes: 1, Advertised: addrs[0], Listen: addrs[0], Controller: addrs[1]}
+	if err := b.format(ctx, layout, addrs[1], cfg.Properties, uuid.NewString(), "--standalone"); err != nil {
+		return err
+	}
+	return b.Restart(ctx)
+}
+
+// format writes the configuration and formats the data directory.
+func (b *Broker) format(ctx context.Context, l node.Layout, controllers string, more map[string]string, cluster string, args ...string) error {
+	b.addr = l.Advertised
+	l.Data = b.path("data")
+	properties := l.Properties(map[string]string{"controller.quorum.bootstrap.servers": controllers})
+	maps.Copy(properties, more)
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return fmt.Errorf("start Kafka: %w", err)
 	}
-	files := map[string][]byte{
-		b.path("server.properties"): []byte(properties(b.path("data"), addrs[0], addrs[1], cfg.Properties)),
+	for name, content := range map[string][]byte{
+		b.path("server.properties"): propertiesFile(properties),
 		b.path("log4j2.properties"): log4j2,
-	}
-	for name, content := range files {
+	} {
 		if err := os.WriteFile(name, content, 0o644); err != nil {
 			return fmt.Errorf("start Kafka: %w", err)
 		}
 	}
 	format := b.command(ctx, "kafka.tools.StorageTool",
-		"format", "--standalone", "-t", uuid.NewString(), "-c", b.path("server.properties"))
+		append([]string{"format", "-t", cluster, "-c", b.path("server.properties")}, args...)...)
 	if out, err := format.CombinedOutput(); err != nil {
 		return fmt.Errorf("format Kafka's data directory: %w: %s", err, bytes.TrimSpace(out))
 	}
-	return b.Restart(ctx)
+	return nil
+}
+
+func propertiesFile(p map[string]string) []byte {
+	var b bytes.Buffer
+	for _, k := range slices.Sorted(maps.Keys(p)) {
+		fmt.Fprintf(&b, "%s=%s\n", k, strings.ReplaceAll(p[k], `\`, `\\`))
+	}
+	return b.Bytes()
 }
 
 // Addr is the broker's address. It stays the same across restarts.
@@ -138,12 +176,19 @@ func (b *Broker) Kill() error {
 // Restart starts a broker that was killed or stopped, on its old data, and
 // returns when it is ready.
 func (b *Broker) Restart(ctx context.Context) error {
-	if b.run != nil {
-		select {
-		case <-b.run.Done():
-		default:
-			return errors.New("restart Kafka: it is running: kill or stop it first")
-		}
+	if err := b.launch(); err != nil {
+		return err
+	}
+	if err := b.ready(ctx); err != nil {
+		return errors.Join(fmt.Errorf("start Kafka at %s: %w\nend of its log:\n%s", b.addr, err, b.logTail()), b.Kill())
+	}
+	return nil
+}
+
+// launch starts the process and does not wait until it is ready.
+func (b *Broker) launch() error {
+	if b.running() {
+		return errors.New("restart Kafka: it is running: kill or stop it first")
 	}
 	log, err := os.OpenFile(b.LogPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -151,7 +196,7 @@ func (b *Broker) Restart(ctx context.Context) error {
 	}
 	defer log.Close() // the process has its own copy
 
-	// Not bound to ctx: that limits the wait, the process outlives it.
+	// Not bound to a context: that limits the wait, the process outlives it.
 	cmd := b.command(context.Background(), "kafka.Kafka", b.path("server.properties"))
 	cmd.Stdout, cmd.Stderr = log, log
 	run, err := subprocess.Start(cmd)
@@ -159,10 +204,31 @@ func (b *Broker) Restart(ctx context.Context) error {
 		return err
 	}
 	b.run = run
-	if err := b.awaitReady(ctx); err != nil {
-		return errors.Join(fmt.Errorf("start Kafka at %s: %w\nend of its log:\n%s", b.addr, err, b.logTail()), b.Kill())
-	}
 	return nil
+}
+
+func (b *Broker) running() bool {
+	if b.run == nil {
+		return false
+	}
+	select {
+	case <-b.run.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+func (b *Broker) readyAlone(ctx context.Context) error {
+	return node.AwaitReady(ctx, []string{b.addr}, b.ended)
+}
+
+// ended says how the process ended, where it has.
+func (b *Broker) ended() error {
+	if b.running() {
+		return nil
+	}
+	return fmt.Errorf("the process ended: %w", cmp.Or(b.run.Wait(), errors.New("exit status 0")))
 }
 
 // Stop asks the broker to end, waits, and kills it when it does not, which is

@@ -21,7 +21,7 @@ func TestBroker_KilledAndRestarted(t *testing.T) {
 	b := ForTest(t)
 	createTopic(t, b.Addr(), "facts")
 
-	producer := client(t, b.Addr(), kgo.TransactionalID("killed-and-restarted"), kgo.TransactionTimeout(10*time.Second))
+	producer := client(t, []string{b.Addr()}, kgo.TransactionalID("killed-and-restarted"), kgo.TransactionTimeout(10*time.Second))
 	transaction(ctx, t, producer, "committed", kgo.TryCommit)
 	transaction(ctx, t, producer, "aborted", kgo.TryAbort)
 	if err := producer.BeginTransaction(); err != nil {
@@ -43,10 +43,10 @@ func TestBroker_KilledAndRestarted(t *testing.T) {
 	}
 
 	// A new producer of the same id ends what the first one left open.
-	successor := client(t, b.Addr(), kgo.TransactionalID("killed-and-restarted"), kgo.TransactionTimeout(10*time.Second))
+	successor := client(t, []string{b.Addr()}, kgo.TransactionalID("killed-and-restarted"), kgo.TransactionTimeout(10*time.Second))
 	transaction(ctx, t, successor, "last", kgo.TryCommit)
 
-	reader := client(t, b.Addr(), kgo.ConsumeTopics("facts"),
+	reader := client(t, []string{b.Addr()}, kgo.ConsumeTopics("facts"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	var got []string
 	for len(got) == 0 || got[len(got)-1] != "last" {
@@ -78,9 +78,9 @@ func TestBroker_StopsAndLeavesItsLog(t *testing.T) {
 	}
 }
 
-func client(t *testing.T, addr string, opts ...kgo.Opt) *kgo.Client {
+func client(t *testing.T, brokers []string, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(addr))...)
+	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(brokers...))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func client(t *testing.T, addr string, opts ...kgo.Opt) *kgo.Client {
 
 func createTopic(t *testing.T, addr, topic string) {
 	t.Helper()
-	if _, err := kadm.NewClient(client(t, addr)).CreateTopic(t.Context(), 1, 1, nil, topic); err != nil {
+	if _, err := kadm.NewClient(client(t, []string{addr})).CreateTopic(t.Context(), 1, 1, nil, topic); err != nil {
 		t.Fatalf("create topic %s: %v", topic, err)
 	}
 }

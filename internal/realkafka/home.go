@@ -14,16 +14,24 @@ const (
 	// Kafka has the same layout.
 	HomeVariable = "BANKIMPORT_TEST_KAFKA_HOME"
 
-	// KafkaVariable selects the cluster that tests run on: "real" is this
-	// package's broker, anything else the embedded one.
+	// KafkaVariable selects the broker that tests run on: "docker" a container,
+	// "jars" this package's process, "real" a container where a Docker engine
+	// answers and else the process; nothing or "kfake" the embedded one.
 	KafkaVariable = "BANKIMPORT_TEST_KAFKA"
 
 	// Version of the broker that the tests were written for (see pom.xml).
 	Version = "4.4.0"
 )
 
-// Selected says whether tests are to run on the real broker.
-func Selected(getenv func(string) string) bool { return getenv(KafkaVariable) == "real" }
+// Selected says whether tests are to run on a real broker.
+func Selected(getenv func(string) string) bool {
+	switch getenv(KafkaVariable) {
+	case "real", "docker", "jars":
+		return true
+	default:
+		return false
+	}
+}
 
 // classpath returns the Java class path of the broker in home.
 func classpath(home string) (string, error) {

@@ -89,29 +89,10 @@ func TestDefaultHome_IsBesideGoMod(t *testing.T) {
 
 func TestSelected(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]bool{"": false, "kfake": false, "real": true} {
+	for value, want := range map[string]bool{"": false, "kfake": false, "real": true, "docker": true, "jars": true} {
 		got := Selected(func(name string) string { return map[string]string{KafkaVariable: value}[name] })
 		if got != want {
 			t.Errorf("%s=%q: got %v, want %v", KafkaVariable, value, got, want)
-		}
-	}
-}
-
-func TestProperties_AddAndReplace(t *testing.T) {
-	t.Parallel()
-	got := properties("/data", "127.0.0.1:1", "127.0.0.1:2", map[string]string{
-		"offsets.topic.num.partitions": "7",
-		"message.max.bytes":            "12",
-	})
-	for _, want := range []string{
-		"listeners=PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2\n",
-		"advertised.listeners=PLAINTEXT://127.0.0.1:1\n",
-		"log.dirs=/data\n",
-		"offsets.topic.num.partitions=7\n",
-		"message.max.bytes=12\n",
-	} {
-		if !strings.Contains(got, want) {
-			t.Errorf("got\n%s\nwant a line %q", got, want)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/bankimport/bankimport/internal/realkafka"
+	"github.com/bankimport/bankimport/internal/realkafka/testbroker"
 )
 
 // A real broker knows every setting of the list, takes its values and says them
@@ -18,7 +18,7 @@ import (
 func TestRealBrokerTakesTheList(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	b := realkafka.ForTest(t)
+	b := testbroker.ForTest(t)
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()))
 	if err != nil {
 		t.Fatal(err)

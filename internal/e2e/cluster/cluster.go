@@ -1,6 +1,6 @@
 // Package cluster gives a test the Kafka that it runs on: the embedded kfake,
-// or, with BANKIMPORT_TEST_KAFKA=real, an Apache Kafka broker. One test text
-// serves both. With each comes the judge that fits it: sarama, or librdkafka.
+// or, with BANKIMPORT_TEST_KAFKA=real, docker or jars, an Apache Kafka broker. One
+// test text serves both. With each comes the judge that fits it: sarama, or librdkafka.
 package cluster
 
 import (
@@ -10,6 +10,7 @@ import (
 	"github.com/bankimport/bankimport/internal/e2e/judge"
 	"github.com/bankimport/bankimport/internal/localkafka"
 	"github.com/bankimport/bankimport/internal/realkafka"
+	"github.com/bankimport/bankimport/internal/realkafka/testbroker"
 )
 
 // Cluster is a Kafka that lives as long as its test.
@@ -26,9 +27,9 @@ type Cluster struct {
 func ForTest(tb testing.TB) *Cluster {
 	tb.Helper()
 	switch selected := os.Getenv(realkafka.KafkaVariable); selected {
-	case "real":
+	case "real", "docker", "jars":
 		return &Cluster{
-			Brokers: []string{realkafka.ForTest(tb).Addr()},
+			Brokers: []string{testbroker.ForTest(tb).Addr()},
 			Real:    true,
 			follow:  judge.FollowKcat,
 		}
@@ -40,7 +41,7 @@ func ForTest(tb testing.TB) *Cluster {
 		tb.Cleanup(fake.Close)
 		return &Cluster{Brokers: []string{fake.Addr()}, follow: judge.FollowSarama}
 	default:
-		tb.Fatalf("%s=%q: want real, kfake or nothing (kfake)", realkafka.KafkaVariable, selected)
+		tb.Fatalf("%s=%q: want real, docker, jars, kfake or nothing (kfake)", realkafka.KafkaVariable, selected)
 		return nil
 	}
 }

@@ -1,46 +1,67 @@
-package realkafka
+package node
 
 import (
 	"fmt"
 	"maps"
 	"net"
-	"slices"
+	"strconv"
 	"strings"
 )
 
-// properties of one node that is broker and controller. Internal topics get
-// few partitions: a test waits for each of them to be created.
-func properties(data, listen, controller string, more map[string]string) string {
-	p := map[string]string{
-		"process.roles":                            "broker,controller",
-		"node.id":                                  "1",
-		"controller.quorum.bootstrap.servers":      controller,
-		"listeners":                                "PLAINTEXT://" + listen + ",CONTROLLER://" + controller,
-		"advertised.listeners":                     "PLAINTEXT://" + listen,
-		"controller.listener.names":                "CONTROLLER",
-		"listener.security.protocol.map":           "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-		"log.dirs":                                 data,
-		"auto.create.topics.enable":                "false",
-		"default.replication.factor":               "1",
-		"offsets.topic.replication.factor":         "1",
-		"offsets.topic.num.partitions":             "4",
-		"transaction.state.log.replication.factor": "1",
-		"transaction.state.log.min.isr":            "1",
-		"transaction.state.log.num.partitions":     "4",
-		"group.initial.rebalance.delay.ms":         "0",
-		"group.min.session.timeout.ms":             "1000",
-	}
-	maps.Copy(p, more)
-	var b strings.Builder
-	for _, k := range slices.Sorted(maps.Keys(p)) {
-		fmt.Fprintf(&b, "%s=%s\n", k, p[k])
-	}
-	return b.String()
+// Layout is where one node, which is broker and controller, has its place among
+// the nodes of its cluster.
+type Layout struct {
+	// ID of the node, from 1.
+	ID int
+	// Nodes of the cluster, 1 or 3.
+	Nodes int
+	// Advertised is the address at which clients and other nodes find it.
+	Advertised string
+	// Listen and Controller are the addresses it listens on.
+	Listen, Controller string
+	// Data is its data directory.
+	Data string
 }
 
-// freePorts returns n loopback addresses that nobody listened on a moment ago.
+// Properties of the node. Which controllers there are is not among them: that
+// depends on how its data directory is formatted. What is in more is added or
+// replaces.
+//
+// Internal topics get few partitions: a test waits for each of them to be created.
+func (l Layout) Properties(more map[string]string) map[string]string {
+	replicas, inSync := strconv.Itoa(l.Nodes), "1"
+	if l.Nodes > 1 {
+		inSync = strconv.Itoa(l.Nodes - 1)
+	}
+	p := map[string]string{
+		"process.roles":                            "broker,controller",
+		"node.id":                                  strconv.Itoa(l.ID),
+		"listeners":                                "PLAINTEXT://" + l.Listen + ",CONTROLLER://" + l.Controller,
+		"advertised.listeners":                     "PLAINTEXT://" + l.Advertised,
+		"controller.listener.names":                "CONTROLLER",
+		"listener.security.protocol.map":           "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"log.dirs":                                 l.Data,
+		"auto.create.topics.enable":                "false",
+		"default.replication.factor":               replicas,
+		"min.insync.replicas":                      inSync,
+		"offsets.topic.replication.factor":         replicas,
+		"offsets.topic.num.partitions":             "4",
+		"transaction.state.log.replication.factor": replicas,
+		"transaction.state.log.min.isr":            inSync,
+		"transaction.state.log.num.partitions":     "4",
+		// A node that was killed is out, and can come back, after this time; else 9 s.
+		"broker.session.timeout.ms":        "4000",
+		"broker.heartbeat.interval.ms":     "500",
+		"group.initial.rebalance.delay.ms": "0",
+		"group.min.session.timeout.ms":     "1000",
+	}
+	maps.Copy(p, more)
+	return p
+}
+
+// FreeAddrs returns n loopback addresses that nobody listened on a moment ago.
 // They are held together until all are known, so that they differ.
-func freePorts(n int) ([]string, error) {
+func FreeAddrs(n int) ([]string, error) {
 	addrs := make([]string, 0, n)
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -51,4 +72,10 @@ func freePorts(n int) ([]string, error) {
 		addrs = append(addrs, l.Addr().String())
 	}
 	return addrs, nil
+}
+
+// EnvName is the variable that stands for the property in the environment of a
+// container of apache/kafka.
+func EnvName(property string) string {
+	return "KAFKA_" + strings.ToUpper(strings.NewReplacer("_", "__", "-", "___", ".", "_").Replace(property))
 }

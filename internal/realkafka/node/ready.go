@@ -1,71 +1,103 @@
-package realkafka
+package node
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // transactionVersion is what exactly-once needs of the cluster: with 2, each
 // transaction has its own producer epoch.
 const transactionVersion = 2
 
-// awaitReady asks the broker until it answers as a cluster with transactions,
-// until its process has ended or until ctx is done.
+// AwaitReady asks the nodes at addrs until each of them answers, knows of all
+// of them and no others, has finalized transaction.version 2 and sees all their
+// replicas in sync; until one of them has ended, which ended says with an
+// error; or until ctx is done.
 //
-// Asking again on a clock is all there is: the broker tells nobody that it is ready.
-func (b *Broker) awaitReady(ctx context.Context) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.ClientID("realkafka-ready"))
+// Asking again on a clock is all there is: a broker tells nobody that it is ready.
+func AwaitReady(ctx context.Context, addrs []string, ended func() error) error {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.ClientID("realkafka-ready"))
 	if err != nil {
 		return fmt.Errorf("ask whether it is ready: %w", err)
 	}
 	defer cl.Close()
-	admin := kadm.NewClient(cl)
 
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
 	for {
-		notYet := ready(ctx, admin)
+		notYet := ready(ctx, cl)
 		if notYet == nil {
 			return nil
 		}
+		if err := ended(); err != nil {
+			return errors.Join(err, notYet)
+		}
 		select {
 		case <-again.C:
-		case <-b.run.Done():
-			return fmt.Errorf("the process ended: %w", errors.Join(b.run.Wait(), notYet))
 		case <-ctx.Done():
 			return fmt.Errorf("not ready: %w", errors.Join(context.Cause(ctx), notYet))
 		}
 	}
 }
 
-func ready(ctx context.Context, admin *kadm.Client) error {
+func ready(ctx context.Context, cl *kgo.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	meta, err := admin.BrokerMetadata(ctx)
-	if err != nil {
-		return err
-	}
-	if len(meta.Brokers) != 1 {
-		return fmt.Errorf("it names %d brokers, want 1", len(meta.Brokers))
-	}
-	versions, err := admin.ApiVersions(ctx)
-	if err != nil {
-		return err
-	}
-	for _, v := range versions {
-		if v.Err != nil {
-			return v.Err
+	// Each node is asked itself. What one knows, another may not know yet.
+	nodes := cl.SeedBrokers()
+	for _, n := range nodes {
+		if err := knows(ctx, n, len(nodes)); err != nil {
+			return err
 		}
-		for _, f := range v.Raw().FinalizedFeatures {
-			if f.Name == "transaction.version" && f.MaxVersionLevel >= transactionVersion {
-				return nil
+	}
+	return nil
+}
+
+// knows says whether the node sees a cluster of so many nodes, all in sync.
+func knows(ctx context.Context, n *kgo.Broker, nodes int) error {
+	ask := kmsg.NewPtrApiVersionsRequest()
+	ask.ClientSoftwareName, ask.ClientSoftwareVersion = "realkafka", "1" // refused without
+	versions, err := ask.RequestWith(ctx, n)
+	if err == nil {
+		err = kerr.ErrorForCode(versions.ErrorCode)
+	}
+	if err != nil {
+		return fmt.Errorf("ask for its versions: %w", err)
+	}
+	if !slices.ContainsFunc(versions.FinalizedFeatures, func(f kmsg.ApiVersionsResponseFinalizedFeature) bool {
+		return f.Name == "transaction.version" && f.MaxVersionLevel >= transactionVersion
+	}) {
+		return fmt.Errorf("transaction.version %d is not finalized", transactionVersion)
+	}
+	meta, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, n) // of all topics
+	if err != nil {
+		return fmt.Errorf("ask for the brokers: %w", err)
+	}
+	var alive []int32
+	for _, b := range meta.Brokers {
+		alive = append(alive, b.NodeID)
+	}
+	if len(alive) != nodes {
+		return fmt.Errorf("it names the brokers %v, want %d", alive, nodes)
+	}
+	for _, t := range meta.Topics {
+		for _, p := range t.Partitions {
+			for _, replica := range p.Replicas {
+				if slices.Contains(alive, replica) && !slices.Contains(p.ISR, replica) {
+					return fmt.Errorf("%s/%d: broker %d is not in sync", *t.Topic, p.Partition, replica)
+				}
+			}
+			if p.Leader < 0 {
+				return fmt.Errorf("%s/%d has no leader", *t.Topic, p.Partition)
 			}
 		}
 	}
-	return fmt.Errorf("transaction.version %d is not finalized", transactionVersion)
+	return nil
 }
