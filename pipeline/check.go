@@ -31,7 +31,6 @@ func (s *session) check(ctx context.Context) error {
 		}
 		wrong = append(wrong, err)
 	}
-	wrong = append(wrong, s.checkGroup(ctx))
 	if err := errors.Join(wrong...); err != nil {
 		return err
 	}
@@ -120,30 +119,21 @@ func (s *session) checkTopic(name string, t kmsg.MetadataResponseTopic) error {
 	return nil
 }
 
-// checkGroup asks whether the user may be a member. What else goes wrong here
-// shows later, where it is tried again.
-func (s *session) checkGroup(ctx context.Context) error {
-	req := kmsg.NewPtrDescribeGroupsRequest()
-	req.Groups, req.IncludeAuthorizedOperations = []string{s.group}, true
-	resp, err := req.RequestWith(ctx, s.admin)
-	if err != nil || len(resp.Groups) == 0 {
-		return nil
-	}
-	g := resp.Groups[0]
-	need := []kmsg.ACLOperation{kmsg.ACLOperationRead}
-	refused := errors.Is(kerr.ErrorForCode(g.ErrorCode), kerr.GroupAuthorizationFailed)
-	if refused || g.ErrorCode == 0 && len(notIn(g.AuthorizedOperations, need)) > 0 {
-		return fatalf("group %s: the Kafka user may not be a member: grant it %s and DESCRIBE on the group", s.group, inWords(need))
-	}
-	return nil
-}
-
-// explained makes a fatal error of a refusal that only a person can mend.
+// explained makes a fatal error of a refusal that only a person can mend. The
+// group and the transactional id cannot be asked about before they are used.
 func (s *session) explained(err error) error {
-	if errors.Is(err, kerr.TransactionalIDAuthorizationFailed) {
+	switch {
+	case isFatal(err):
+		return err
+	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
 		return fatalf("the Kafka user may not use the transactional id: grant it WRITE and DESCRIBE on it, or on all that begin with %q: %w", strings.TrimSuffix(s.transactionalID(), s.instance), err)
+	case errors.Is(err, kerr.GroupAuthorizationFailed):
+		return fatalf("group %s: the Kafka user may not be a member: grant it READ on the group: %w", s.group, err)
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		return fatalf("the Kafka user lost a permission on a topic: grant it READ on %s, WRITE on the outputs, and both on %s: %w", s.topic, s.state, err)
+	default:
+		return err
 	}
-	return err
 }
 
 // notIn returns the operations that a broker's answer does not allow. Brokers

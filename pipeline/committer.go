@@ -76,6 +76,13 @@ func (c *committer) loop(ctx context.Context) {
 		case isFatal(err):
 			c.fail(err)
 			return
+		case errors.Is(err, errNoMember):
+			if !sleep(ctx, retryBackoff(refusals+5)) {
+				return
+			}
+			if !quiet {
+				signal(c.finished)
+			}
 		case err != nil:
 			refusals++
 			if e, ok := errors.AsType[*kerr.Error](err); ok && !e.Retriable && refusals >= maxRefusals {
@@ -105,7 +112,7 @@ func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error
 	step("commit")
 	member, generation := c.consumer.GroupMetadata()
 	if member == "" {
-		return false, errors.New("not a member of the group at the moment") // a commit without it would not be fenced
+		return false, errNoMember
 	}
 	if !c.stillMember(member) {
 		c.fail(errLostMembership)
@@ -227,6 +234,10 @@ func (c *committer) records(b batch) []output {
 func (c *committer) event(e Event) *kgo.Record {
 	return &kgo.Record{Topic: c.outputs[e.Topic], Key: e.Key, Value: e.Value, Headers: recordHeaders(e.Headers)}
 }
+
+// errNoMember: the group is being joined. A commit without a member id would not
+// be fenced.
+var errNoMember = errors.New("not a member of the group at the moment")
 
 // errUnknown marks an error after which the transaction may have been
 // committed all the same.
@@ -391,7 +402,13 @@ func retryKafka(ctx context.Context, limit time.Duration, f func() error) error 
 	end := time.Now().Add(limit)
 	for try := 0; ; try++ {
 		err := f()
-		if _, ok := errors.AsType[*kerr.Error](err); !ok || !kerr.IsRetriable(err) || time.Now().After(end) {
+		e, ok := errors.AsType[*kerr.Error](err)
+		if !ok || time.Now().After(end) {
+			return err
+		}
+		// The markers of the last transaction may still be on their way. That
+		// passes by itself, although the client's table of errors says otherwise.
+		if !e.Retriable && !errors.Is(e, kerr.ConcurrentTransactions) {
 			return err
 		}
 		if !sleep(ctx, retryBackoff(try)) {

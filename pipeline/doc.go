@@ -65,8 +65,10 @@
 // pauses until the retry budget is spent; [Permanent] gives up at once;
 // [Unavailable] waits without counting. Giving up writes a dead letter and what
 // [Handler].GaveUp returns in one transaction with the offset. A dead letter can
-// be redriven: its record comes back with a count, which the handler sees in
-// Trigger.Redrive.
+// be redriven ([DeadLetters]): in one transaction its record comes back to its own
+// topic and partition with a count, which the handler sees in Trigger.Redrive, and
+// the dead letter is marked, so that it happens once. A timer comes back as an
+// empty record that wakes its key.
 //
 // While a handler says [Unavailable] the stage is held: nothing new is admitted,
 // no timer fires, and one trigger at a time tries again until one gets through.

@@ -34,20 +34,23 @@ func Permanent(class string, err error) error {
 // Class returns the class of an error made by [Permanent]. Where [Unavailable]
 // has been wrapped around it there is none: the outer one counts.
 func Class(err error) (string, bool) {
-	p, ok := errors.AsType[*permanentError](err)
+	m, _ := errors.AsType[marked](err)
+	p, ok := m.(*permanentError)
 	if !ok {
-		return "", false
-	}
-	if u, ok := errors.AsType[*unavailableError](err); ok && isOrWraps[*permanentError](u.err) {
 		return "", false
 	}
 	return p.class, true
 }
 
-func isOrWraps[E error](err error) bool {
-	_, ok := errors.AsType[E](err)
-	return ok
+// marked is either kind of error. What is found first in a chain is the outer
+// one.
+type marked interface {
+	error
+	marked()
 }
+
+func (*permanentError) marked()   {}
+func (*unavailableError) marked() {}
 
 type unavailableError struct {
 	after time.Duration
@@ -68,11 +71,9 @@ func Unavailable(err error, after time.Duration) error {
 // RetryAfter returns the delay of an error made by [Unavailable], unless
 // [Permanent] has been wrapped around it.
 func RetryAfter(err error) (time.Duration, bool) {
-	u, ok := errors.AsType[*unavailableError](err)
+	m, _ := errors.AsType[marked](err)
+	u, ok := m.(*unavailableError)
 	if !ok {
-		return 0, false
-	}
-	if p, ok := errors.AsType[*permanentError](err); ok && isOrWraps[*unavailableError](p.err) {
 		return 0, false
 	}
 	return u.after, true

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -13,6 +14,7 @@ const (
 	headerID          = "ce_id"       // CloudEvents id of the event
 	headerTraceparent = "traceparent" // W3C trace context
 	headerRedrives    = "dead_letter_redrives"
+	headerWake        = "dead_letter_wake" // stands for a timer that was to fire then, RFC 3339; see wake
 )
 
 // causeID is the id by which results name the record as their cause.
@@ -30,6 +32,16 @@ func (r *Record) redrives() int {
 		return 0
 	}
 	return n
+}
+
+// wake reports whether the record stands for a timer of its key, and when that
+// was to fire: an empty record that a redrive has put on the input topic.
+func (r *Record) wake() (due time.Time, ok bool) {
+	if r.Key == nil || len(r.Value) > 0 {
+		return time.Time{}, false
+	}
+	due, err := time.Parse(time.RFC3339Nano, r.Header(headerWake))
+	return due, err == nil
 }
 
 // inputOf copies a fetched record: a record kept in its fetch buffer would pin

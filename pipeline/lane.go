@@ -46,6 +46,17 @@ type outcome struct {
 	size   int64
 }
 
+// wakes reports whether the job is a timer for its handler: one that fired, or
+// one that came back from the dead letters as a record. The latter has an offset
+// like any record, and leaves alone the timer that its key may have since.
+func (j *job) wakes() bool {
+	if j.in == nil {
+		return true
+	}
+	_, ok := j.in.rec.wake()
+	return ok
+}
+
 // settle hands a job its outcome.
 func (j *job) settle(out *outcome, now time.Time) {
 	j.out = out
@@ -53,7 +64,7 @@ func (j *job) settle(out *outcome, now time.Time) {
 		return
 	}
 	cause, traceparent := j.before.cause, j.before.traceparent
-	if j.in != nil {
+	if j.in != nil && !j.wakes() {
 		cause, traceparent = j.in.rec.causeID(), j.in.rec.Header(headerTraceparent)
 	}
 	j.next, j.write = j.before.next(out.result, j.in == nil, cause, traceparent, now)

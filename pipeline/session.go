@@ -91,12 +91,12 @@ func (r *Runner) runSession(ctx context.Context) error {
 		return err
 	}
 	c := &committer{session: s}
+	defer c.close() // also a producer that could not be initialised
 	// Before the consumer exists: this ends what a killed predecessor left
 	// open, and without it the first offset fetch would wait for that.
 	if err := c.freshProducer(sctx); err != nil {
 		return s.fencedBy(s.explained(fmt.Errorf("transactional id %s: %w", s.transactionalID(), err)))
 	}
-	defer c.close()
 	if !stopStart() {
 		return ctx.Err()
 	}
@@ -140,7 +140,7 @@ func (r *Runner) runSession(ctx context.Context) error {
 }
 
 // fail ends the session with an error.
-func (s *session) fail(err error) { s.cancel(s.fencedBy(err)) }
+func (s *session) fail(err error) { s.cancel(s.fencedBy(s.explained(err))) }
 
 // maxAhead is how many results of one key may wait for their commit while the
 // next trigger runs on what they want.

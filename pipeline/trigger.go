@@ -43,8 +43,8 @@ type Trigger struct {
 	// Now is the time at which this attempt started. Handlers use it instead
 	// of a clock.
 	Now time.Time
-	// Redrive says how often an operator has redriven this trigger from the
-	// dead letters; 0 for one that never was a dead letter.
+	// Redrive says how often an operator has redriven this trigger, record or
+	// timer, from the dead letters; 0 for one that never was a dead letter.
 	Redrive int
 	// CauseID is the event id (ce_id) of the record, or of the last record of
 	// the key where the timer fired. A record without one has a UUIDv5 of its
@@ -60,6 +60,7 @@ type State struct {
 	Value []byte
 	// Wake is when the key's timer fires; zero means that none is set. While
 	// a timer trigger is handled it is zero: a timer that fired is gone
-	// unless it is set again.
+	// unless it is set again. A redriven timer is not that one: it shows and
+	// keeps the timer that the key may have since.
 	Wake time.Time
 }

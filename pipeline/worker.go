@@ -18,7 +18,7 @@ const (
 	// ends in time.
 	maxResult = 32 << 20
 
-	retryFirst       = 200 * time.Millisecond
+	retryFirst       = time.Second // whoever is called is not asked more than once a second for one thing
 	retryMost        = 30 * time.Second
 	unavailableAfter = 5 * time.Second
 )
@@ -94,7 +94,7 @@ func (s *session) handle(j *job) *outcome {
 			return s.giveUp(j, class, err, a)
 		}
 		wait := min(retryFirst<<min(a.count-1, 10), retryMost)
-		wait = wait/2 + rand.N(wait/2+1)
+		wait += rand.N(wait/2 + 1)
 		if spent += took + wait; spent > s.cfg.RetryBudget {
 			class := classRetriesExhausted
 			if _, ok := errors.AsType[*panicError](err); ok {
@@ -123,10 +123,19 @@ func (s *session) logTrigger(j *job, level slog.Level, msg string, a attempts, a
 // trigger is what the handler gets to see of a job.
 func (j *job) trigger(state keyState) Trigger {
 	t := Trigger{Key: j.key, Due: j.due, Now: time.Now(), CauseID: state.cause, Traceparent: state.traceparent}
-	if j.in != nil {
-		r := j.in.rec
-		t.Event, t.Redrive, t.CauseID, t.Traceparent = r, r.redrives(), r.causeID(), r.Header(headerTraceparent)
+	if j.in == nil {
+		return t
 	}
+	r := j.in.rec
+	t.Redrive = r.redrives()
+	if due, ok := r.wake(); ok {
+		t.Due = due
+		if t.CauseID == "" { // the key has been forgotten
+			t.CauseID = r.causeID()
+		}
+		return t
+	}
+	t.Event, t.CauseID, t.Traceparent = r, r.causeID(), r.Header(headerTraceparent)
 	return t
 }
 
@@ -194,7 +203,7 @@ func (s *session) refused(j *job, cause error) (*outcome, error) {
 		return s.giveUp(j, classInvalidResult, fmt.Errorf("kafka refused the result: %w", cause), attempts{1, now, now}), nil
 	case len(out.result.Events) > 0 || out.result.State.set:
 		return &outcome{dead: out.dead, class: out.class, size: out.dead.size()}, nil
-	case out.dead.Value != nil:
+	case !out.dead.truncated():
 		dead := withoutValue(*out.dead)
 		dead.Topic = s.cfg.DeadLetterTopic
 		return &outcome{dead: &dead, class: out.class, size: dead.size()}, nil

@@ -271,7 +271,7 @@ func (a *app) result(im *follow.Import, output string) error {
 	}
 	switch {
 	case im.Failed.Reason == schemas.ReasonGaveUp:
-		fmt.Fprintln(a.stderr, "the dead letter in topic dead-letters says what went wrong")
+		fmt.Fprintf(a.stderr, "its dead letter says what went wrong: bankimport dead-letters list --import %s\n", im.ID)
 	case im.Failed.Retryable:
 		fmt.Fprintln(a.stderr, "a new import may succeed: request it again, with a new id")
 	case im.Failed.Reason == schemas.ReasonAlreadyConnected && im.Failed.BankConnectionID != 0:

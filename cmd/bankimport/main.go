@@ -76,7 +76,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.devCommand(), a.runCommand(), a.importCommand(), a.cancelCommand(), a.watchCommand(),
-		a.topicsCommand(), a.configCommand(), a.simulatorCommand(), a.versionCommand(),
+		a.topicsCommand(), a.deadLettersCommand(), a.configCommand(), a.simulatorCommand(), a.versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	groups(root)

@@ -12,6 +12,7 @@ import (
 func commands() []string {
 	return []string{
 		"", "dev", "run", "import", "cancel", "watch", "topics", "topics plan", "topics apply",
+		"dead-letters", "dead-letters list", "dead-letters show", "dead-letters redrive",
 		"config", "config print", "config check", "config help", "simulator", "version", "help",
 	}
 }

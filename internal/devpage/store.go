@@ -81,6 +81,8 @@ func (s *store) take(recs []follow.Record) changes {
 		}
 		s.next[partition] = r.Offset + 1
 		switch {
+		case r.Topic == schemas.TopicDeadLetters && r.Redriven:
+			// The same one again: it says that it went back.
 		case r.Topic == schemas.TopicDeadLetters:
 			s.deadTotal++
 			s.dead = append(s.dead, place{r.Topic, r.Partition, r.Offset})

@@ -124,6 +124,8 @@ func TestStore_DeadLetters(t *testing.T) {
 	for range maxDeadLetters + 3 {
 		tp.deadLetter(noon)
 	}
+	tp.deadLetter(noon)
+	tp.recs[len(tp.recs)-1].Redriven = true // not one more
 	if c := s.take(tp.recs); !c.list {
 		t.Errorf("dead letters do not change the list")
 	}

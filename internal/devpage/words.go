@@ -110,6 +110,8 @@ func failureOf(f schemas.Failure) string {
 		return "nothing was downloaded"
 	case schemas.FailureDeprecated:
 		return "the bank does not list it any more"
+	case schemas.FailureDeleted:
+		return "it was deleted at the provider meanwhile"
 	case schemas.FailureUserActionRequired:
 		return "the user must act at the bank"
 	default:

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/bankimport/bankimport/pipeline"
 	"github.com/bankimport/bankimport/schemas"
 )
 
@@ -30,6 +31,7 @@ type Record struct {
 	ID        string        // ce_id
 	Type      string        // like "import-status"; "" where the record is not an event we know
 	Event     schemas.Event // nil where the value cannot be read
+	Redriven  bool          // marks a dead letter that was there before as redriven
 }
 
 // Config of a Follower.
@@ -168,6 +170,8 @@ func (f *Follower) record(r *kgo.Record) Record {
 			out.ID = string(h.Value)
 		case schemas.HeaderType:
 			ceType = string(h.Value)
+		case pipeline.HeaderDeadLetterRedrivenAt:
+			out.Redriven = true
 		}
 	}
 	out.Type, _ = schemas.TypeOf(ceType, out.Topic)

@@ -25,7 +25,8 @@ func (v Violation) String() string { return v.Rule + ": " + v.Text }
 type Figures struct {
 	Requests, Forms, Completed, Accounts, Rows, Statuses, Hints int
 	Failed                                                      map[string]int // by reason
-	DeadLetters                                                 map[string]int // by class
+	DeadLetters                                                 map[string]int // by class, each once
+	Redriven                                                    int            // of them
 }
 
 func (f Figures) String() string {
@@ -38,6 +39,9 @@ func (f Figures) String() string {
 	for _, class := range slices.Sorted(maps.Keys(f.DeadLetters)) {
 		fmt.Fprintf(&b, ", %d dead letters %s", f.DeadLetters[class], class)
 	}
+	if f.Redriven > 0 {
+		fmt.Fprintf(&b, ", %d redriven", f.Redriven)
+	}
 	return b.String()
 }
 
@@ -46,12 +50,13 @@ func (f Figures) String() string {
 // hold. It does not change its arguments.
 func Check(records Records, truth Truth) (Figures, []Violation) {
 	c := &checker{
-		truth: truth,
-		forms: make(map[run]string),
-		final: make(map[run]string),
-		done:  make(map[run]importCompleted),
-		accts: make(map[run]map[string]account),
-		rows:  make(map[rowsOf][]transaction),
+		truth:  truth,
+		forms:  make(map[run]string),
+		final:  make(map[run]string),
+		done:   make(map[run]importCompleted),
+		accts:  make(map[run]map[string]account),
+		rows:   make(map[rowsOf][]transaction),
+		loaded: make(map[accountOf][]Row),
 	}
 	c.events(records)
 	c.published(records)
@@ -60,7 +65,7 @@ func Check(records Records, truth Truth) (Figures, []Violation) {
 	c.accounts(records[topicAccounts])
 	c.transactions(records[topicTransactions])
 	c.complete()
-	c.deadLetters(records[topicDeadLetters])
+	c.deadLetters(c.redriven(records))
 	return c.figures, c.violations
 }
 
@@ -84,11 +89,12 @@ type checker struct {
 	figures    Figures
 	violations []Violation
 
-	forms map[run]string             // published form by run
-	final map[run]string             // "completed" or the reason, by run
-	done  map[run]importCompleted    // by run
-	accts map[run]map[string]account // by run and account key
-	rows  map[rowsOf][]transaction   // by run, account and read
+	forms  map[run]string             // published form by run
+	final  map[run]string             // "completed" or the reason, by run
+	done   map[run]importCompleted    // by run
+	accts  map[run]map[string]account // by run and account key
+	rows   map[rowsOf][]transaction   // by run, account and read
+	loaded map[accountOf][]Row        // of accounts that an import-completed lists
 }
 
 func (c *checker) violate(rule, format string, args ...any) {

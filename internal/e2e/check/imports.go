@@ -59,16 +59,18 @@ func (c *checker) statuses(records []judge.Record) {
 		}
 	}
 	for id := range c.truth.Requests {
-		if _, ok := last[run{id, 1}]; !ok {
-			c.violate("status", "import %s has no status", id)
+		for _, r := range (run{id, c.truth.runs(id)}).before() {
+			if _, ok := last[r]; !ok {
+				c.violate("status", "%v has no status", r)
+			}
 		}
 	}
 }
 
 const stepEnded = 6
 
-// finals checks that each import has one final event, that it agrees with the
-// last status and that it says what happened.
+// finals checks that each run has one final event, that it agrees with the last
+// status and that it says what happened.
 func (c *checker) finals(records Records) {
 	ends := make(map[run][]string)
 	for _, r := range records[topicCompleted] {
@@ -85,26 +87,34 @@ func (c *checker) finals(records Records) {
 		}
 	}
 	for id, request := range c.truth.Requests {
-		r := run{id, 1}
-		if len(ends[r]) != 1 {
-			c.violate("final", "%v has %d final events %q, want 1", r, len(ends[r]), ends[r])
-			continue
-		}
-		if got := ends[r][0]; got != c.final[r] {
-			c.violate("status", "%v ended as %q, its last status says %q", r, got, c.final[r])
-		}
-		if want := c.wantEnd(r, request); ends[r][0] != want {
-			c.violate("final", "%v ended as %q, want %q", r, ends[r][0], want)
+		for _, r := range (run{id, c.truth.runs(id)}).before() {
+			c.end(r, ends[r], c.wantEnd(r, request))
 		}
 	}
 }
 
-// wantEnd is how an import has to end.
+func (c *checker) end(r run, ends []string, want string) {
+	if len(ends) != 1 {
+		c.violate("final", "%v has %d final events %q, want 1", r, len(ends), ends)
+		return
+	}
+	if ends[0] != c.final[r] {
+		c.violate("status", "%v ended as %q, its last status says %q", r, ends[0], c.final[r])
+	}
+	if ends[0] != want {
+		c.violate("final", "%v ended as %q, want %q", r, ends[0], want)
+	}
+}
+
+// wantEnd is how a run has to end.
 func (c *checker) wantEnd(r run, request Request) string {
+	if r.No < c.truth.runs(r.ImportID) {
+		return "gave_up" // else there were no further run
+	}
 	if request.Refused != "" {
 		return request.Refused
 	}
-	form, made := c.truth.Forms[c.forms[r]]
+	form, made := c.truth.Forms[c.formOf(r)]
 	if !made {
 		return "not without a form of its own"
 	}

@@ -48,7 +48,7 @@ func (c *checker) transactions(records []judge.Record) {
 // says and with what the provider has. What then remains belongs to nobody.
 func (c *checker) complete() {
 	for r, done := range c.done {
-		form := c.truth.Forms[c.forms[r]]
+		form := c.truth.Forms[c.formOf(r)]
 		truth := c.truth.outcomeOf(form)
 		if done.BankConnectionID != truth.connectionID {
 			c.violate("final", "%v names connection %d, want %d", r, done.BankConnectionID, truth.connectionID)
@@ -87,14 +87,15 @@ func (c *checker) complete() {
 		}
 	}
 	for of, rows := range c.rows {
-		c.violate("row", "%v has %d rows of account %s read %d, which no import-completed counts", of.run, len(rows), of.accountKey, of.read)
+		c.unfinished(of, rows)
 	}
 }
 
 // account checks one account of a completed run and takes its record and its
 // rows away.
 func (c *checker) account(r run, got completedAccount, want Account) {
-	record, there := c.accts[r][got.AccountKey]
+	accounts := c.accountsOf(r)
+	record, there := accounts[got.AccountKey]
 	switch {
 	case !there:
 		c.violate("account", "%v lists account %s, but there is no record of it", r, got.AccountKey)
@@ -102,14 +103,15 @@ func (c *checker) account(r run, got completedAccount, want Account) {
 		c.violate("account", "%v account %s: the record says %d loaded %v, want %d loaded %v",
 			r, got.AccountKey, record.ProviderAccountID, record.Loaded, want.ID, want.Loaded)
 	}
-	delete(c.accts[r], got.AccountKey)
+	delete(accounts, got.AccountKey)
 	if got.Loaded != want.Loaded {
 		c.violate("final", "%v account %s: loaded %v, want %v", r, got.AccountKey, got.Loaded, want.Loaded)
 	}
 	if !want.Loaded {
 		return
 	}
-	of := rowsOf{r, got.AccountKey, got.Read}
+	c.loaded[accountOf{r.ImportID, got.AccountKey}] = want.Rows
+	of := c.readOf(r, got.AccountKey, got.Read)
 	rows := c.rows[of]
 	delete(c.rows, of)
 	c.each(of, rows, want.Rows)

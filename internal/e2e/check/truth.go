@@ -11,8 +11,11 @@ type Truth struct {
 	// Orphans is how many forms may exist beside those of the imports: one for
 	// each creation whose answer a killed process never got.
 	Orphans int
-	// DeadLetters is how many records had to be given up, by class.
+	// DeadLetters is how many records and timers had to be given up, by class.
 	DeadLetters map[string]int
+	// Runs is how many runs an import has, by id, where it is more than one:
+	// those before the last one were given up and redriven.
+	Runs map[string]int
 }
 
 // Request is an import that was asked for.
