@@ -28,6 +28,7 @@ import (
 type devOptions struct {
 	auto                             bool
 	addrs                            devAddrs
+	faults                           faultFlag
 	formLife, download, categorizing time.Duration
 }
 
@@ -45,6 +46,7 @@ func (a *app) devCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVar(&o.auto, "auto", false, "import the test bank without a person, then exit: 0 when everything arrived")
 	o.addrs.flags(f)
+	o.faults.add(f)
 	f.DurationVar(&o.formLife, "form-life", 20*time.Minute, "how long a web form is valid")
 	f.DurationVar(&o.download, "download-time", 3*time.Second, "how long the simulated bank's download takes")
 	f.DurationVar(&o.categorizing, "categorization-time", 2*time.Second, "how long the provider then takes to categorise")
@@ -56,6 +58,10 @@ func (a *app) dev(ctx context.Context, o devOptions) (err error) {
 	began := time.Now()
 	if o.formLife <= 0 {
 		return usagef("--form-life %s: want a duration above 0", o.formLife)
+	}
+	faults, err := o.faults.parse()
+	if err != nil {
+		return err
 	}
 	cfg, err := config.Load(a.environ, 0) // addresses, log, timings: the rest is made up here
 	if err != nil {
@@ -86,6 +92,7 @@ func (a *app) dev(ctx context.Context, o devOptions) (err error) {
 	}
 	settings := world.simulator
 	settings.FormLife, settings.DownloadTime, settings.CategorizationTime = o.formLife, instantly(o.download), instantly(o.categorizing)
+	settings.Faults = faults
 	settings.Logger = logger.With("part", "simulator")
 	sim, err := simulator.New(settings)
 	if err != nil {

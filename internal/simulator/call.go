@@ -52,30 +52,37 @@ func (c *call) authContext() string {
 }
 
 // serve makes a handler of an operation: request id, token, answer, journal.
-// This is where a call can be made to fail before, instead of and after the real
-// thing.
+// Faults make it fail before, instead of or after the real thing.
 func (s *Simulator) serve(o operation) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{r: r, now: s.clock.Now(), english: speaksEnglish(r.Header.Get("Accept-Language"))}
-		status, body, no := s.answer(c, o)
-		if no != nil {
-			status, body = no.status, o.dialect.body(c, no)
+		if c.requestID = r.Header.Get("X-Request-Id"); c.requestID == "" || len(c.requestID) > maxRequestID {
+			c.requestID = uuid.NewString()
 		}
-		w.Header().Set("X-Request-Id", c.requestID)
-		s.calls.add(o.name, status)
-		s.writeJSON(w, o.name, status, body)
+		if s.faults.none() {
+			s.reply(w, c, o)
+			return
+		}
+		s.meddle(w, c, o, s.targetOf(c, o), s.kinds)
 	})
 }
 
+// reply is the real thing.
+func (s *Simulator) reply(w http.ResponseWriter, c *call, o operation) {
+	status, body, no := s.answer(c, o)
+	if no != nil {
+		status, body = no.status, o.dialect.body(c, no)
+	}
+	w.Header().Set("X-Request-Id", c.requestID)
+	s.calls.add(o.name, status)
+	s.writeJSON(w, o.name, status, body)
+}
+
 func (s *Simulator) answer(c *call, o operation) (status int, body any, no *refusal) {
-	if c.requestID = c.r.Header.Get("X-Request-Id"); len(c.requestID) > maxRequestID {
-		c.requestID = uuid.NewString()
+	if len(c.r.Header.Get("X-Request-Id")) > maxRequestID {
 		no = badRequest("X-Request-Id ist länger als 255 Zeichen.", "X-Request-Id is longer than 255 characters.")
 		no.fields = []api.FormInvalidField{{Field: "X-Request-Id", Message: no.en}}
 		return 0, nil, no
-	}
-	if c.requestID == "" {
-		c.requestID = uuid.NewString()
 	}
 	if no := s.authenticate(c, o.needs); no != nil {
 		return 0, nil, no

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -12,43 +11,46 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
-
-	"github.com/bankimport/bankimport/internal/finapi/api"
 )
 
 // Callback is what became of one call to a form's callbacks.finalised.
 type Callback struct {
-	Status string `json:"status"` // that the form had
-	// Outcome is "waiting", "lost" (by the mode), "queue full", "failed" (nobody
+	Status string `json:"status"` // that it told, or would have told
+	// Outcome is "waiting", "lost" (by a fault), "queue full", "failed" (nobody
 	// took it) or the status code of the answer, which the provider ignores.
 	Outcome string `json:"outcome"`
+	Fault   string `json:"fault,omitempty"` // what was done to it
 }
 
 // callbackQueue bounds the callbacks that wait for a worker.
 const callbackQueue = 10_000
 
-// callBack sends a form's callback as the mode says. The caller holds the mutex.
+// callBack sends a form's callback, as the faults have it. The caller holds the
+// mutex.
 func (s *Simulator) callBack(f *form, at time.Time) {
-	copies := map[CallbackMode]int{DeliverCallbacks: 1, DoubleCallbacks: 2}[s.mode]
-	if copies == 0 {
-		f.callbacks = append(f.callbacks, &Callback{Status: string(f.status), Outcome: "lost"})
-		return
-	}
-	for range copies {
-		record := &Callback{Status: string(f.status), Outcome: "waiting"}
+	parcels := []*parcel{{
+		url: f.request.Callbacks.Finalised, form: f.id, status: string(f.status), late: s.config.CallbackDelay, copies: 1,
+	}}
+	s.strike(f.target(), func(k *faultKind) bool { return k.callback != nil }, func(k *faultKind, x Fault) { k.callback(s, f, x, &parcels) })
+	for _, p := range parcels {
+		record := &Callback{Status: p.status, Outcome: "waiting", Fault: p.fault}
 		f.callbacks = append(f.callbacks, record)
-		d := delivery{
-			url: f.request.Callbacks.Finalised, body: api.WebFormCallback{WebFormID: f.id, Status: f.status},
-			done: func(outcome string) {
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				record.Outcome = outcome
-				s.changed()
-			},
+		if p.lost {
+			record.Outcome = "lost"
+			continue
+		}
+		d := p.delivery()
+		d.done = func(outcome string) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			record.Outcome = outcome
+			s.changed()
 		}
 		// Not from here: done takes the mutex.
-		s.agenda.at(at.Add(s.config.CallbackDelay), func() { s.courier.send(d) })
+		s.agenda.at(at.Add(p.late), func() { s.courier.send(d) })
 	}
 }
 
@@ -61,9 +63,11 @@ type courier struct {
 }
 
 type delivery struct {
-	url  string
-	body api.WebFormCallback
-	done func(outcome string)
+	url    string
+	body   []byte
+	slow   time.Duration // that sending the body takes
+	copies int           // that leave at the same time
+	done   func(outcome string)
 }
 
 func newCourier(c Config) *courier {
@@ -122,14 +126,28 @@ func (c *courier) work(ctx context.Context) {
 	}
 }
 
+// deliver sends a callback. The outcome of several copies is that of each.
 func (c *courier) deliver(ctx context.Context, d delivery) (outcome string) {
-	body, err := json.Marshal(d.body)
+	outcomes := make([]string, max(d.copies, 1))
+	var wait sync.WaitGroup
+	for i := range outcomes[1:] {
+		wait.Go(func() { outcomes[i+1] = c.deliverOne(ctx, d) })
+	}
+	outcomes[0] = c.deliverOne(ctx, d)
+	wait.Wait()
+	return strings.Join(outcomes, " ")
+}
+
+func (c *courier) deliverOne(ctx context.Context, d delivery) (outcome string) {
+	var body io.Reader = bytes.NewReader(d.body)
+	if d.slow > 0 {
+		body = &trickle{bytes.NewReader(d.body), d.slow / slowSteps, ctx.Done()}
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url, body)
 	if err == nil {
-		var r *http.Request
-		if r, err = http.NewRequestWithContext(ctx, http.MethodPost, d.url, bytes.NewReader(body)); err == nil {
-			r.Header.Set("Content-Type", "application/json")
-			outcome, err = c.post(r)
-		}
+		r.ContentLength = int64(len(d.body))
+		r.Header.Set("Content-Type", "application/json")
+		outcome, err = c.post(r)
 	}
 	if err != nil {
 		if u, ok := errors.AsType[*url.Error](err); ok {

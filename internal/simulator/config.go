@@ -32,14 +32,14 @@ const (
 	FullyLicensed License = "FULLY_LICENSED"
 )
 
-// CallbackMode says what becomes of the callbacks of forms that end.
+// CallbackMode is short for a fault of all callbacks.
 type CallbackMode string
 
 // The modes of callbacks.
 const (
 	DeliverCallbacks CallbackMode = "deliver" // once each, as the provider does
-	DropCallbacks    CallbackMode = "drop"    // all get lost
-	DoubleCallbacks  CallbackMode = "double"  // each arrives twice
+	DropCallbacks    CallbackMode = "drop"    // all get lost: callback-lost
+	DoubleCallbacks  CallbackMode = "double"  // each arrives twice: callback-repeated
 )
 
 // Config of a [Simulator]. Zero values mean the default that stands beside them.
@@ -64,6 +64,8 @@ type Config struct {
 	RefreshLife     time.Duration // of refresh tokens; default 24 h, at least 1 min
 	MaxUserLogins   int           // wrong passwords in a row that lock a user; default 5; negative: any number
 	UnverifiedUsers bool          // new users may not log in: the provider's setting without auto-verification
+
+	Faults []Fault // that are on from the start; see SetFault
 
 	Callbacks     CallbackMode  // default DeliverCallbacks; see SetCallbacks
 	CallbackDelay time.Duration // from a form's end to its callback; default none
@@ -114,6 +116,11 @@ func (c Config) Validate() error {
 	}
 	if !validMode(c.Callbacks) {
 		complain("callbacks %q: want %s, %s or %s", c.Callbacks, DeliverCallbacks, DropCallbacks, DoubleCallbacks)
+	}
+	for _, f := range c.Faults {
+		if err := f.Validate(); err != nil {
+			problems = append(problems, err)
+		}
 	}
 	for host, addr := range c.CallbackDial {
 		if _, _, err := net.SplitHostPort(addr); err != nil || host == "" {

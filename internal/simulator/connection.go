@@ -10,8 +10,8 @@ import (
 	"github.com/bankimport/bankimport/internal/simulator/bankdata"
 )
 
-// connection is a bank that a user has connected. It does not change: how far the
-// download is follows from the time alone.
+// connection is a bank that a user has connected. It does not change once it is
+// made: how far the download is follows from the time alone.
 //
 //	made ── downloading ──▶ ready ── categorizing ──▶ categorized
 //	        no balances,            rows without
@@ -25,11 +25,27 @@ type connection struct {
 	maxDays     int
 	made        time.Time
 	ready       time.Time
+	pending     time.Time // when categorizing is queued: ready, but for a fault
+	running     time.Time // when it then runs
 	categorized time.Time
 	accounts    []*account
+
+	// By faults.
+	stuck          bool          // it never gets there
+	again          time.Duration // after which the download runs again, for as long; 0: never
+	bare           bool          // nothing is ever categorized
+	actionRequired bool
+	rejected       bool // the bank refused the login in the end
 }
 
-// account is an account of a connection.
+// plan sets how long the download and then categorizing take.
+func (c *connection) plan(download, categorizing time.Duration) {
+	c.ready = c.made.Add(download)
+	c.pending, c.running, c.categorized = c.ready, c.ready.Add(categorizing/2), c.ready.Add(categorizing)
+}
+
+// account is an account of a connection. Faults change its rows, with the mutex
+// held; readers without it use a copy.
 type account struct {
 	id         int64
 	connection *connection
@@ -39,6 +55,25 @@ type account struct {
 	rows     int   // how many there are from there on
 	firstRow int64 // id of that row; the ids of the others follow
 	totals   bankdata.Totals
+
+	// By faults.
+	extra    []extraRow       // behind the others
+	toCome   int              // more of them
+	parts    int              // of them are parts of rows that were split
+	odd      []bankdata.Cents // amounts of the first rows
+	imported time.Time        // zero: when the connection was ready
+	standing api.AccountInterfaceStatus
+
+	pending      int   // rows that are not booked yet
+	firstPending int64 // id of the first of them
+}
+
+// importedAt is when the rows came.
+func (a *account) importedAt() time.Time {
+	if a.imported.IsZero() {
+		return a.connection.ready
+	}
+	return a.imported
 }
 
 func (c *connection) downloading(now time.Time) bool { return now.Before(c.ready) }
@@ -47,7 +82,8 @@ func (c *connection) downloading(now time.Time) bool { return now.Before(c.ready
 func (c *connection) busy(now time.Time) bool { return now.Before(c.categorized) }
 
 func (c *connection) updateStatus(now time.Time) api.UpdateStatus {
-	if c.downloading(now) {
+	since := now.Sub(c.ready)
+	if c.downloading(now) || c.again > 0 && since >= c.again && since < 2*c.again {
 		return api.UpdateStatusInProgress
 	}
 	return api.UpdateStatusReady
@@ -56,10 +92,10 @@ func (c *connection) updateStatus(now time.Time) api.UpdateStatus {
 // categorizationStatus means something only once the download is ready. Until
 // then it stays what it is for a connection that has nothing to categorize.
 func (c *connection) categorizationStatus(now time.Time) api.CategorizationStatus {
-	switch half := c.ready.Add(c.categorized.Sub(c.ready) / 2); {
-	case c.downloading(now), !now.Before(c.categorized):
+	switch {
+	case now.Before(c.pending), !now.Before(c.categorized):
 		return api.CategorizationStatusReady
-	case now.Before(half):
+	case now.Before(c.running):
 		return api.CategorizationStatusPending
 	default:
 		return api.CategorizationStatusInProgress
@@ -74,7 +110,7 @@ func (a *account) visibleRows(now time.Time) int {
 	if !a.loaded(now) {
 		return 0
 	}
-	return a.rows
+	return a.rows + len(a.extra)
 }
 
 func (a *account) status(now time.Time) api.AccountInterfaceStatus {
@@ -83,6 +119,8 @@ func (a *account) status(now time.Time) api.AccountInterfaceStatus {
 		return api.AccountInterfaceStatusDownloadInProgress
 	case a.Fails:
 		return api.AccountInterfaceStatusDownloadFailed
+	case a.standing != "":
+		return a.standing
 	default:
 		return api.AccountInterfaceStatusUpdated
 	}
@@ -94,9 +132,9 @@ func (s *Simulator) connect(f *form, chosen []bankdata.Account, now time.Time) *
 	c := &connection{
 		id: s.id(), user: f.user, bank: f.bank, name: f.request.BankConnectionName, via: f.via(),
 		maxDays: f.request.MaxDaysForDownload,
-		made:    now, ready: now.Add(s.config.DownloadTime),
+		made:    now,
 	}
-	c.categorized = c.ready.Add(s.config.CategorizationTime)
+	c.plan(s.config.DownloadTime, s.config.CategorizationTime)
 	for _, data := range chosen {
 		a := &account{id: s.id(), connection: c, Account: data, balances: !f.request.SkipBalancesDownload}
 		if !f.request.SkipPositionsDownload {
@@ -106,6 +144,7 @@ func (s *Simulator) connect(f *form, chosen []bankdata.Account, now time.Time) *
 		}
 		c.accounts = append(c.accounts, a)
 	}
+	s.strike(target{user: c.user.id, bank: c.bank.ID}, func(k *faultKind) bool { return k.connect != nil }, func(k *faultKind, x Fault) { k.connect(s, c, x) })
 	for _, a := range c.accounts {
 		a.firstRow = s.ids(a.rows)
 		s.accounts[a.id] = a
@@ -204,16 +243,19 @@ func (s *Simulator) deleteConnection(c *call) (int, any, *refusal) {
 }
 
 func (s *Simulator) writtenConnection(c *connection, now time.Time) api.BankConnection {
-	no := false
 	via := api.BankConnectionInterface{
 		BankingInterface:   api.BankingInterface(c.via),
 		LoginCredentials:   []map[string]any{{"label": loginLabel, "value": nil}, {"label": passwordLabel, "value": nil}},
 		TwoStepProcedures:  []map[string]any{},
-		UserActionRequired: &no,
+		UserActionRequired: &c.actionRequired,
 		MaxDaysForDownload: c.maxDays,
 	}
 	if !c.downloading(now) { // OK says that the login worked, whatever became of the accounts
 		via.LastManualUpdate = api.UpdateResult{Result: api.UpdateResultCodeOK, Timestamp: accessTime(c.ready)}
+		if c.rejected {
+			via.LastManualUpdate.Result = api.UpdateResultCodeBankServerRejection
+			via.LastManualUpdate.ErrorType, via.LastManualUpdate.ErrorMessage = string(api.ErrorTypeBusiness), errorMessage(codeBankRejection)
+		}
 	}
 	written := api.BankConnection{
 		ID: c.id, Name: c.name, Bank: s.writtenBank(c.bank),

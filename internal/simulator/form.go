@@ -176,8 +176,14 @@ func (s *Simulator) complete(f *form, chosen []bankdata.Account, now time.Time) 
 	if s.endAsDuplicate(f, now) { // another form of the user may have been faster
 		return
 	}
-	f.connected = s.connect(f, chosen, now).id
-	s.end(f, api.WebFormStatusCompleted, "", now)
+	e := s.finishOf(f)
+	if e.connection {
+		f.connected = s.connect(f, chosen, now).id
+	}
+	s.end(f, e.status, e.code, now)
+	if e.gone {
+		s.forgetForm(f)
+	}
 }
 
 // endAsDuplicate ends the form of a user who has this bank already. The answer

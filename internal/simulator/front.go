@@ -23,12 +23,12 @@ type front struct {
 	Now                    time.Time
 	Login, NoTANLogin, TAN string
 	Banks                  []Bank
-	Callbacks              CallbackMode
 	Forms                  []frontForm
 	AllForms               int
 	Connections            []frontConnection
 	AllConnections         int
 	MaxShown               int
+	Faults                 frontFaults
 }
 
 type frontForm struct {
@@ -58,17 +58,25 @@ type frontAccount struct {
 }
 
 // frontPage is what the simulator is and what has happened in it.
-func (s *Simulator) frontPage(w http.ResponseWriter, _ *http.Request) {
-	s.show(w, http.StatusOK, "front", s.viewOfFront())
+func (s *Simulator) frontPage(w http.ResponseWriter, r *http.Request) {
+	s.show(w, http.StatusOK, "front", s.viewOfFront(r.URL.Query().Get("group")))
 }
 
-func (s *Simulator) viewOfFront() front {
+// viewOfFront is everything, with one group of faults unfolded.
+func (s *Simulator) viewOfFront(group string) front {
+	v := s.viewOfState()
+	v.Faults = s.viewOfFaults(group, nil, nil)
+	v.Faults.Users = v.usersShown()
+	return v
+}
+
+func (s *Simulator) viewOfState() front {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock.Now()
 	v := front{
 		Page: "front", Title: "Provider simulator", Now: now, Login: demoLogin, NoTANLogin: noTANLogin, TAN: demoTAN,
-		Banks: s.catalogue.Search(""), Callbacks: s.mode,
+		Banks:    s.catalogue.Search(""),
 		AllForms: len(s.forms), AllConnections: len(s.connections), MaxShown: maxShown,
 	}
 	forms := make([]*form, 0, len(s.forms))
@@ -131,7 +139,7 @@ func (f *form) word() (word, mark string) {
 }
 
 func (c *connection) onFront(now time.Time) frontConnection {
-	v := frontConnection{ID: c.id, User: c.user.id, Bank: c.bank.Name, Made: c.made, Removable: !c.busy(now)}
+	v := frontConnection{ID: c.id, User: c.user.id, Bank: c.bank.Name, Made: c.made, Removable: !c.busy(now) || c.stuck}
 	switch {
 	case c.downloading(now):
 		v.Word, v.Mark = "downloading", "running"
@@ -141,7 +149,7 @@ func (c *connection) onFront(now time.Time) frontConnection {
 		v.Word, v.Mark = "ready", "good"
 	}
 	for _, a := range c.accounts {
-		shown := frontAccount{Name: a.Name, Balance: a.Balance, Known: a.loaded(now) && a.balances, Rows: a.visibleRows(now)}
+		shown := frontAccount{Name: a.Name, Balance: a.Balance, Known: a.loaded(now) && a.balances, Rows: max(0, a.visibleRows(now)-a.parts)}
 		switch a.status(now) {
 		case api.AccountInterfaceStatusDownloadInProgress:
 			shown.Word = "downloading"
@@ -157,7 +165,7 @@ func (c *connection) onFront(now time.Time) frontConnection {
 func (s *Simulator) disconnect(w http.ResponseWriter, r *http.Request) {
 	id, _ := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	s.mu.Lock()
-	if c := s.connections[id]; c != nil && !c.busy(s.clock.Now()) {
+	if c := s.connections[id]; c != nil && (!c.busy(s.clock.Now()) || c.stuck) {
 		s.forgetConnection(c)
 	}
 	s.mu.Unlock()
@@ -222,7 +230,7 @@ func (s *Simulator) anythingRuns() bool {
 	defer s.mu.Unlock()
 	now := s.clock.Now()
 	for i := len(s.oldest) - 1; i >= 0 && i >= len(s.oldest)-maxShown; i-- {
-		if s.oldest[i].busy(now) {
+		if s.oldest[i].busy(now) && !s.oldest[i].stuck {
 			return true
 		}
 	}

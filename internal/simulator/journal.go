@@ -15,9 +15,10 @@ import (
 // results of others with. It is a copy. Forms and connections that were deleted
 // or forgotten are not in it.
 type Journal struct {
-	Forms       []FormRecord           `json:"forms"`       // oldest first
-	Connections []ConnectionRecord     `json:"connections"` // by id
-	Calls       map[string]map[int]int `json:"calls"`       // how many, by operation and status code
+	Forms       []FormRecord           `json:"forms"`            // oldest first
+	Connections []ConnectionRecord     `json:"connections"`      // by id
+	Calls       map[string]map[int]int `json:"calls"`            // how many, by operation and status code; 0: the connection was reset
+	Faults      map[string]int         `json:"faults,omitempty"` // how often each has hit, by name
 }
 
 // FormRecord is a web form.
@@ -70,7 +71,7 @@ func (s *Simulator) Journal() Journal {
 	for id := range s.forms {
 		s.formNow(id, now)
 	}
-	j := Journal{Forms: []FormRecord{}, Connections: []ConnectionRecord{}, Calls: s.calls.copy()}
+	j := Journal{Forms: []FormRecord{}, Connections: []ConnectionRecord{}, Calls: s.calls.copy(), Faults: s.faults.counts()}
 	for _, f := range s.forms {
 		j.Forms = append(j.Forms, f.record())
 	}
@@ -83,26 +84,36 @@ func (s *Simulator) Journal() Journal {
 }
 
 // Rows are all transactions of an account by id, also while the download is
-// still running. An unknown account and one that does not load have none.
+// still running and as bankView shows them; rows that a fault still lets arrive are not among them. An
+// unknown account and one that does not load have none.
 func (s *Simulator) Rows(accountID int64) iter.Seq[RowRecord] {
 	return func(yield func(RowRecord) bool) {
 		a := s.account(accountID)
 		if a == nil || a.Fails {
 			return
 		}
-		for i := range a.rows {
+		for i := range a.rows + len(a.extra) {
 			r := row{a, a.from + i}
-			if !yield(RowRecord{r.id(), a.Ledger.Cents(r.at).String()}) {
+			if r.hidden(false) {
+				continue
+			}
+			if !yield(RowRecord{r.id(), a.cents(r.at).String()}) {
 				return
 			}
 		}
 	}
 }
 
+// account is a copy of an account as it is now, nil if there is none.
 func (s *Simulator) account(id int64) *account {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.accounts[id]
+	a := s.accounts[id]
+	if a == nil {
+		return nil
+	}
+	copied := *a
+	return &copied
 }
 
 func (f *form) record() FormRecord {

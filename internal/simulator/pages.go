@@ -135,6 +135,9 @@ func (s *Simulator) pageRoutes(mux *http.ServeMux) {
 
 	page("GET /{$}", s.frontPage)
 	page("POST /connections/{id}/delete", s.disconnect)
+	page("POST /faults", s.switchFaults)
+	page("GET /faults", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/#faults", http.StatusSeeOther) })
+	page("GET /faults.json", s.listFaults)
 	page("GET /changes", s.tellChanges)
 	page("GET /journal.json", s.writeJournal)
 	page("GET /static/", func(w http.ResponseWriter, r *http.Request) {

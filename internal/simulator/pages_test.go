@@ -226,7 +226,7 @@ func TestFrontPage(t *testing.T) {
 	})
 	p := site.visitor()
 	p.open("/", "front")
-	p.sees("No web forms yet.", "No bank is connected.", "all callbacks get lost", "journal.json",
+	p.sees("No web forms yet.", "No bank is connected.", "Has hit nothing yet.", "journal.json",
 		"finAPI Test Bank", "finAPI Test Redirect Bank", "demo_no_msa", "123456", "1 cannot be downloaded")
 
 	waiting := site.form("waiting", `{}`)

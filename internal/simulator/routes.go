@@ -22,6 +22,7 @@ func (s *Simulator) routes() http.Handler {
 		"/api/v2/bankConnections/{id}": {http.MethodGet: {"get connection", access, userToken, s.getConnection}, http.MethodDelete: {"delete connection", access, userToken, s.deleteConnection}},
 		"/api/v2/accounts":             {http.MethodGet: {"list accounts", access, userToken, s.listAccounts}},
 		"/api/v2/transactions":         {http.MethodGet: {"list transactions", access, userToken, s.listTransactions}},
+		"/api/v2/pendingTransactions":  {http.MethodGet: {"list pending", access, userToken, s.listPending}},
 
 		"/api/webForms":                      {http.MethodGet: {"list forms", webForm, userToken, s.listForms}},
 		"/api/webForms/bankConnectionImport": {http.MethodPost: {"create form", webForm, userToken, s.createForm}},

@@ -20,6 +20,9 @@ type rowFilter struct {
 	minImported, maxImported string
 	labels                   map[int64]bool
 	isNew, duplicate, adjust *bool
+
+	userView bool // parts of rows that were split instead of these
+	split    bool // there are such rows
 }
 
 func (q *query) rowFilter() rowFilter {
@@ -44,7 +47,7 @@ func (q *query) rowFilter() rowFilter {
 }
 
 // everything says that no row is left out.
-func (f rowFilter) everything() bool { return !f.byKernel() && !f.byText() }
+func (f rowFilter) everything() bool { return !f.split && !f.byKernel() && !f.byText() }
 
 // byKernel says that ids, amounts or flags matter.
 func (f rowFilter) byKernel() bool {
@@ -72,7 +75,10 @@ func (f rowFilter) pick(accounts []*account, c *call) rowSet {
 	for _, a := range accounts {
 		for i := a.from; i < a.from+a.visibleRows(c.now); i++ {
 			r := row{a, i}
-			if cents := a.Ledger.Cents(i); f.fitsKernel(r, cents) && (!f.byText() || f.fitsText(r, c.now)) {
+			if f.split && r.hidden(f.userView) {
+				continue
+			}
+			if cents := a.cents(i); f.fitsKernel(r, cents) && (!f.byText() || f.fitsText(r, c.now)) {
 				p.rows = append(p.rows, r)
 				p.sums.Add(cents)
 			}
@@ -89,10 +95,11 @@ func (f rowFilter) fitsKernel(r row, cents bankdata.Cents) bool {
 		f.minAmount != nil && cents < *f.minAmount || f.maxAmount != nil && cents > *f.maxAmount {
 		return false
 	}
-	if f.isNew != nil && !*f.isNew || f.duplicate != nil && *f.duplicate || f.adjust != nil && *f.adjust {
-		return false // all rows are new; none is a duplicate or an adjusting entry
+	_, extra := r.like()
+	if f.isNew != nil && !*f.isNew || f.duplicate != nil && *f.duplicate != extra.duplicate || f.adjust != nil && *f.adjust != extra.adjusting {
+		return false // all rows are new
 	}
-	return inside(day(r.account.connection.ready), f.minImported, f.maxImported)
+	return inside(day(r.account.importedAt()), f.minImported, f.maxImported)
 }
 
 func (f rowFilter) fitsText(r row, now time.Time) bool {

@@ -25,6 +25,8 @@ type Simulator struct {
 	agenda   *agenda
 	courier  *courier
 	calls    callCounter
+	faults   faultSet
+	kinds    []*faultKind  // all that there are
 	changes  atomic.Uint64 // counts what a page about everything would show differently
 	watchers atomic.Int64  // pages that are kept up to date
 
@@ -44,7 +46,6 @@ type Simulator struct {
 	accounts    map[int64]*account // of those connections
 	oldest      []*connection      // in the order of their making; some may be gone
 	lastID      int64
-	mode        CallbackMode
 }
 
 // firstID is beyond 32 bits, as a client must not rely on small ids.
@@ -69,7 +70,10 @@ func New(config Config) (*Simulator, error) {
 		stop: stop, done: ctx.Done(),
 		users: make(map[string]*user), tokens: make(map[string]*token),
 		forms: make(map[string]*form), connections: make(map[int64]*connection), accounts: make(map[int64]*account),
-		lastID: firstID, mode: config.Callbacks,
+		lastID: firstID, kinds: faultKinds(),
+	}
+	for _, f := range append(modeFaults(config.Callbacks), config.Faults...) {
+		s.faults.set(f)
 	}
 	for _, b := range append(bankdata.TestBanks(), config.Banks...) {
 		if err := s.AddBank(b); err != nil {
@@ -118,16 +122,35 @@ func (s *Simulator) Banks() []Bank {
 	return s.catalogue.Search("")
 }
 
-// SetCallbacks changes what becomes of the callbacks of forms that end from now on.
+// SetCallbacks switches the faults of a mode on and those of the others off.
 func (s *Simulator) SetCallbacks(mode CallbackMode) error {
 	if mode == "" || !validMode(mode) {
 		return errors.New("simulator: callbacks: want deliver, drop or double")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.mode = mode
+	s.faults.clear(callbackLost, Scope{})
+	s.faults.clear(callbackRepeated, Scope{})
+	for _, f := range modeFaults(mode) {
+		s.faults.set(f)
+	}
 	s.changed()
 	return nil
+}
+
+const (
+	callbackLost     = "callback-lost"
+	callbackRepeated = "callback-repeated"
+)
+
+// modeFaults are what a mode of callbacks is short for.
+func modeFaults(mode CallbackMode) []Fault {
+	switch mode {
+	case DropCallbacks:
+		return []Fault{{Name: callbackLost}}
+	case DoubleCallbacks:
+		return []Fault{{Name: callbackRepeated}}
+	default:
+		return nil
+	}
 }
 
 // changed tells pages that are open that there is something new.

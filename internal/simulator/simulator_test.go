@@ -28,6 +28,7 @@ func TestConfigNamesEverythingThatIsWrong(t *testing.T) {
 		"client secret":    func(c *simulator.Config) { c.ClientSecret = "" },
 		`license "FREE"`:   func(c *simulator.Config) { c.License = "FREE" },
 		`profile "x"`:      func(c *simulator.Config) { c.Profiles = []string{"x"} },
+		`fault "x"`:        func(c *simulator.Config) { c.Faults = []simulator.Fault{{Name: "x"}} },
 		`callbacks "x"`:    func(c *simulator.Config) { c.Callbacks = "x" },
 		"callback dial":    func(c *simulator.Config) { c.CallbackDial = map[string]string{"host": "address"} },
 		"form life":        func(c *simulator.Config) { c.FormLife = -1 },
@@ -83,7 +84,7 @@ func TestJournal(t *testing.T) {
 		{
 			ID: f.ID, User: "Robin", BankID: 300001, Status: "COMPLETED", ConnectionID: j.Connections[0].ID,
 			Created: begin, Expires: begin.Add(20 * time.Minute), Ended: begin.Add(time.Minute),
-			Callbacks: []simulator.Callback{{Status: "COMPLETED", Outcome: "lost"}},
+			Callbacks: []simulator.Callback{{Status: "COMPLETED", Outcome: "lost", Fault: "callback-lost"}},
 		},
 		{ID: open.ID, User: "Robin", Status: "NOT_YET_OPENED", Created: begin.Add(time.Minute), Expires: begin.Add(21 * time.Minute), Callbacks: []simulator.Callback{}},
 	}

@@ -149,6 +149,14 @@ func (s *Simulator) mistake(f *form, what string, now time.Time) {
 
 // identified goes on when the bank knows who the person is.
 func (s *Simulator) identified(f *form, now time.Time) {
+	s.strike(f.target(), func(k *faultKind) bool { return k.login != nil }, func(k *faultKind, x Fault) {
+		if !final(f.status) {
+			k.login(s, f, x, now)
+		}
+	})
+	if final(f.status) {
+		return
+	}
 	if s.endAsDuplicate(f, now) {
 		return
 	}

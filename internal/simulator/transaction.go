@@ -1,7 +1,9 @@
 package simulator
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,9 +19,10 @@ func (s *Simulator) listTransactions(c *call) (int, any, *refusal) {
 	if q.values.Get("view") == "" {
 		q.wrong("MISSING_FIELD", "view", "fehlt.", "is missing.")
 	}
-	q.one("view", "bankView", "userView") // nobody can split rows here, so they look alike
+	view := q.one("view", "bankView", "userView")
 	accounts := q.ids("accountIds")
 	wanted := q.rowFilter()
+	wanted.userView = view == "userView"
 	part := q.page()
 	descending, no := q.order()
 	if q.no != nil {
@@ -34,11 +37,17 @@ func (s *Simulator) listTransactions(c *call) (int, any, *refusal) {
 	for _, conn := range c.user().connections {
 		for _, a := range conn.accounts {
 			if accounts == nil || accounts[a.id] {
-				found = append(found, a) // ids of rows rise with those of accounts
+				copied := *a
+				found = append(found, &copied)
+				wanted.split = wanted.split || a.parts > 0
+				if a.loaded(c.now) {
+					a.arrive()
+				}
 			}
 		}
 	}
 	s.mu.Unlock()
+	slices.SortFunc(found, func(a, b *account) int { return cmp.Compare(a.firstRow, b.firstRow) }) // as ids of rows rise
 
 	var rows rowSet = allRows{found, c.now}
 	if !wanted.everything() {
@@ -140,12 +149,18 @@ type transactionList struct {
 // data renders the row as its bank has it. The bank delivered it when the
 // download ended.
 func (r row) data() bankdata.Row {
-	return r.account.Ledger.Row(r.at, day(r.account.connection.ready))
+	at, extra := r.like()
+	d := r.account.Ledger.Row(at, day(r.account.importedAt()))
+	d.Amount = r.account.cents(r.at)
+	if extra.adjusting {
+		d = bankdata.Row{Booked: d.Booked, Valued: d.Valued, Amount: d.Amount, Purpose: "Zwischensaldo"}
+	}
+	return d
 }
 
 // category is what the provider has found out about a row by now.
 func (r row) category(data bankdata.Row, now time.Time) *bankdata.Category {
-	if r.account.connection.busy(now) {
+	if c := r.account.connection; c.busy(now) || c.bare {
 		return nil
 	}
 	return data.Category
@@ -153,6 +168,7 @@ func (r row) category(data bankdata.Row, now time.Time) *bankdata.Category {
 
 func (r row) written(c *call) transaction {
 	d := r.data()
+	_, extra := r.like()
 	no := false
 	t := api.Transaction{
 		ID: r.id(), AccountID: r.account.id,
@@ -165,8 +181,8 @@ func (r row) written(c *call) transaction {
 		TypeCodeZka: d.ZKA, TypeCodeSwift: d.SWIFT, SepaPurposeCode: d.SEPAPurpose,
 		BankTransactionCode: d.Code, BankTransactionCodeDescription: d.CodeGerman,
 		Primanota: d.Primanota, EndToEndReference: d.EndToEnd,
-		Labels: []api.Label{}, IsPotentialDuplicate: &no, IsAdjustingEntry: &no, IsNew: true,
-		ImportDate: accessTime(r.account.connection.ready),
+		Labels: []api.Label{}, IsPotentialDuplicate: &extra.duplicate, IsAdjustingEntry: &extra.adjusting, IsNew: true,
+		ImportDate: accessTime(r.account.importedAt()),
 	}
 	if c.english {
 		t.BankTransactionCodeDescription = d.CodeEnglish
@@ -177,6 +193,9 @@ func (r row) written(c *call) transaction {
 	if d.OriginalCurrency != "" {
 		t.OriginalAmount, t.OriginalCurrency = number(d.Original), d.OriginalCurrency
 		t.FeeAmount, t.FeeCurrency = number(d.Fee), d.FeeCurrency
+	}
+	if t.Children = r.splits(); extra.part {
+		t.ParentID = row{r.account, extra.like}.id()
 	}
 	written := transaction{Transaction: t}
 	if d.Currency != "" {

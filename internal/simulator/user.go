@@ -97,6 +97,12 @@ func (s *Simulator) deleteUser(c *call) (int, any, *refusal) {
 			return 0, nil, locked()
 		}
 	}
+	s.forgetUser(u)
+	return http.StatusOK, nil, nil
+}
+
+// forgetUser takes a user out, with everything. The caller holds the mutex.
+func (s *Simulator) forgetUser(u *user) {
 	for _, conn := range u.connections {
 		s.forgetConnection(conn)
 	}
@@ -108,5 +114,7 @@ func (s *Simulator) deleteUser(c *call) (int, any, *refusal) {
 	}
 	delete(s.users, strings.ToLower(u.id))
 	s.changed()
-	return http.StatusOK, nil, nil
 }
+
+// userByID finds a user, nil if there is none. The caller holds the mutex.
+func (s *Simulator) userByID(id string) *user { return s.users[strings.ToLower(id)] }

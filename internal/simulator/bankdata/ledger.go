@@ -66,6 +66,16 @@ func (t *Totals) Add(c Cents) {
 	}
 }
 
+// Remove takes back what Add has counted.
+func (t *Totals) Remove(c Cents) {
+	t.Count--
+	if c < 0 {
+		t.Spending -= c
+	} else {
+		t.Income -= c
+	}
+}
+
 // Ledger is the rows of one account, oldest first. It is safe for concurrent use.
 type Ledger struct {
 	seed    uint64

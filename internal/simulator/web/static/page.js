@@ -39,7 +39,7 @@
     if (busy) { again = true; return; }
     busy = true;
     try {
-      const r = await fetch(location.pathname);
+      const r = await fetch("/");
       if (r.ok) apply(new DOMParser().parseFromString(await r.text(), "text/html"));
     } catch { /* the stream says that the connection is broken, and tries again */ }
     busy = false;
