@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -25,14 +26,15 @@ func version() string {
 	if !ok {
 		return "bankimport (no build information)"
 	}
-	s := "bankimport " + info.Main.Version
+	var s strings.Builder
+	s.WriteString("bankimport " + info.Main.Version)
 	for _, kv := range info.Settings {
 		switch {
 		case kv.Key == "vcs.revision":
-			s += " " + kv.Value[:min(12, len(kv.Value))]
+			s.WriteString(" " + kv.Value[:min(12, len(kv.Value))])
 		case kv.Key == "vcs.modified" && kv.Value == "true":
-			s += " (changed since)"
+			s.WriteString(" (changed since)")
 		}
 	}
-	return s + " " + info.GoVersion
+	return s.String() + " " + info.GoVersion
 }
