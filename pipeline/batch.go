@@ -27,6 +27,7 @@ type partBatch struct {
 func (t *tracker) pick(maxJobs int, maxBytes int64, idle bool) batch {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.blocked = false
 	var b batch
 	for _, id := range slices.Sorted(maps.Keys(t.parts)) {
 		p := t.parts[id]
@@ -86,6 +87,7 @@ func (t *tracker) committedBatch(b batch, now time.Time) (start []*job, resume [
 			if j.in != nil {
 				finished[j.in.rec.Offset] = true
 				t.count(p, -1, 0, -j.in.size)
+				t.wait(p, -1)
 			} else {
 				t.count(p, 0, -1, 0)
 			}

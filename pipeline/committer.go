@@ -19,7 +19,10 @@ const (
 	maxBatchBytes = 16 << 20
 	maxCommitGap  = 100 * time.Millisecond
 	idleCommit    = time.Second // how often offsets alone are committed, where nothing else is
-	maxRefusals   = 5           // in a row, with an error that does not pass by itself
+	// concurrentBackoff is how long to wait while the markers of the last
+	// transaction are still being written: some milliseconds.
+	concurrentBackoff = 2 * time.Millisecond
+	maxRefusals       = 5 // in a row, with an error that does not pass by itself
 )
 
 // A committer is the only owner of the producer. It commits finished jobs,
@@ -58,11 +61,7 @@ func (c *committer) loop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		gap := max(c.cfg.CommitInterval, min(3*took, maxCommitGap))
-		if c.few > 0 {
-			gap = 0 // everybody waits for the search to end
-		}
-		if since := time.Since(began); since < gap && !sleep(ctx, gap-since) {
+		if c.few == 0 && !c.pause(ctx, began, min(3*took, maxCommitGap)) { // in a search everybody waits for its end
 			return
 		}
 		began = time.Now()
@@ -83,6 +82,10 @@ func (c *committer) loop(ctx context.Context) {
 			if !quiet {
 				signal(c.finished)
 			}
+		case searching(err): // each try finds out more, so there is an end to it
+			refusals = 0
+			c.log.Warn("kafka refuses a record: finding out which", "err", err)
+			signal(c.finished)
 		case err != nil:
 			refusals++
 			if e, ok := errors.AsType[*kerr.Error](err); ok && !e.Retriable && refusals >= maxRefusals {
@@ -100,6 +103,29 @@ func (c *committer) loop(ctx context.Context) {
 				signal(c.finished)
 			}
 		}
+	}
+}
+
+// pause keeps the distance between the starts of two commits: the least that is
+// configured, and the given one unless much waits for the commit. It reports
+// false if ctx ended first.
+func (c *committer) pause(ctx context.Context, began time.Time, gap time.Duration) bool {
+	if least := c.cfg.CommitInterval - time.Since(began); least > 0 && !sleep(ctx, least) {
+		return false
+	}
+	rest := gap - time.Since(began)
+	if rest <= 0 {
+		return true
+	}
+	t := time.NewTimer(rest)
+	defer t.Stop()
+	select {
+	case <-c.urgent:
+		return true
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -314,6 +340,12 @@ func (e *refusedError) add(j *job, err error) {
 	}
 }
 
+// searching says that err is a step on the way to the record that is refused.
+func searching(err error) bool {
+	r, ok := errors.AsType[*refusedError](err)
+	return ok && len(r.jobs) > 0
+}
+
 // poison says that the record itself is to blame, not the moment.
 func poison(err error) bool {
 	return errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.InvalidRecord) ||
@@ -408,10 +440,14 @@ func retryKafka(ctx context.Context, limit time.Duration, f func() error) error 
 		}
 		// The markers of the last transaction may still be on their way. That
 		// passes by itself, although the client's table of errors says otherwise.
-		if !e.Retriable && !errors.Is(e, kerr.ConcurrentTransactions) {
+		wait := retryBackoff(try)
+		switch {
+		case errors.Is(e, kerr.ConcurrentTransactions):
+			wait = concurrentBackoff
+		case !e.Retriable:
 			return err
 		}
-		if !sleep(ctx, retryBackoff(try)) {
+		if !sleep(ctx, wait) {
 			return err
 		}
 	}
@@ -449,7 +485,7 @@ func (c *committer) recover(ctx context.Context, b batch, seq string, cause erro
 		}
 	}
 	step("recovered")
-	if r, ok := errors.AsType[*refusedError](cause); ok && len(r.jobs) > 0 {
+	if r, ok := errors.AsType[*refusedError](cause); ok && searching(cause) {
 		return committed, c.search(b, r)
 	}
 	return committed, cause

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"net"
 	"strconv"
 	"sync"
 	"testing"
@@ -22,7 +22,9 @@ const testPartitions = 3
 type cluster struct {
 	t      *testing.T
 	addrs  []string
-	prefix string // of this test's topics
+	opts   []kgo.Opt                                               // of every client
+	dial   func(context.Context, string, string) (net.Conn, error) // nil: as usual
+	prefix string                                                  // of this test's topics
 	cl     *kgo.Client
 }
 
@@ -31,18 +33,15 @@ func newCluster(t *testing.T) *cluster {
 	return newClusterAt(t, startKafka(t))
 }
 
-func newClusterAt(t *testing.T, addrs []string) *cluster {
+func newClusterAt(t *testing.T, addrs []string, opts ...kgo.Opt) *cluster {
 	t.Helper()
-	c := &cluster{t: t, addrs: addrs, prefix: uuid.NewString()[:8] + "."}
-	var err error
-	if c.cl, err = kgo.NewClient(kgo.SeedBrokers(addrs...)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.cl.Close)
+	c := &cluster{t: t, addrs: addrs, opts: append(opts, kgo.SeedBrokers(addrs...)), prefix: uuid.NewString()[:8] + "."}
+	c.cl = c.client()
 	for _, topic := range []string{"in", "out", "dead-letters", StateTopic("", "bankimport", "test")} {
 		if _, err := kadm.NewClient(c.cl).CreateTopic(t.Context(), testPartitions, 1, nil, c.prefix+topic); err != nil {
 			t.Fatal(err)
 		}
+		c.awaitTopic(topic, testPartitions)
 	}
 	return c
 }
@@ -65,11 +64,8 @@ func (c *cluster) read(topic string, n int) []*kgo.Record {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 30*time.Second)
 	defer cancel()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.ConsumeTopics(c.prefix+topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+	cl := c.client(kgo.ConsumeTopics(c.prefix+topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))
-	if err != nil {
-		c.t.Fatal(err)
-	}
 	defer cl.Close()
 	var got []*kgo.Record
 	for len(got) < n {
@@ -111,23 +107,7 @@ func testStage(h handler) Stage {
 // run starts a stage and returns a function that stops it and waits.
 func (c *cluster) run(h handler, change ...func(*Config)) (stop func() error) {
 	c.t.Helper()
-	cfg := Config{KafkaOpts: []kgo.Opt{kgo.SeedBrokers(c.addrs...)}, TopicPrefix: c.prefix, Logger: slog.New(slog.NewTextHandler(c.t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))}
-	for _, f := range change {
-		f(&cfg)
-	}
-	r, err := NewRunner(testStage(h), cfg)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx) }()
-	stop = sync.OnceValue(func() error {
-		cancel()
-		return <-done
-	})
-	c.t.Cleanup(func() { stop() })
-	return stop
+	return c.start(h, change...).stop
 }
 
 func out(key, value string) Event { return Event{Topic: "out", Key: []byte(key), Value: []byte(value)} }

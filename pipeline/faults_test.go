@@ -22,6 +22,8 @@ import (
 // loses the answer to a request that was carried out, it turns such an answer
 // into an error, and it freezes like a stopped process.
 type faultyNet struct {
+	dialer func(context.Context, string, string) (net.Conn, error)
+
 	mu     sync.Mutex
 	thaw   *sync.Cond
 	frozen func(kmsg.Key) bool // requests that must wait; nil: none
@@ -31,13 +33,13 @@ type faultyNet struct {
 }
 
 func newFaultyNet() *faultyNet {
-	n := &faultyNet{lose: map[kmsg.Key]int{}, sent: make(chan struct{}, 1)}
+	n := &faultyNet{dialer: new(net.Dialer).DialContext, lose: map[kmsg.Key]int{}, sent: make(chan struct{}, 1)}
 	n.thaw = sync.NewCond(&n.mu)
 	return n
 }
 
 func (n *faultyNet) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	c, err := new(net.Dialer).DialContext(ctx, network, addr)
+	c, err := n.dialer(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
@@ -59,10 +61,11 @@ func (n *faultyNet) arm(keys []kmsg.Key, times int) {
 	}
 }
 
-func (n *faultyNet) waitThawed(k kmsg.Key) {
+func (c *faultyConn) waitThawed(k kmsg.Key) {
+	n := c.net
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for n.frozen != nil && n.frozen(k) {
+	for !c.ended && n.frozen != nil && n.frozen(k) {
 		n.thaw.Wait()
 	}
 	if k == kmsg.TxnOffsetCommit {
@@ -72,7 +75,9 @@ func (n *faultyNet) waitThawed(k kmsg.Key) {
 
 type faultyConn struct {
 	net.Conn
-	net *faultyNet
+	net      *faultyNet
+	ended    bool        // nothing waits on it any more; guarded by the net's mutex
+	deadline *time.Timer // of writes; nil: there never was one; likewise
 
 	mu    sync.Mutex
 	lose  bool
@@ -83,7 +88,7 @@ type faultyConn struct {
 func (c *faultyConn) Write(b []byte) (int, error) {
 	if len(b) >= 6 {
 		key := kmsg.Key(binary.BigEndian.Uint16(b[4:]))
-		c.net.waitThawed(key)
+		c.waitThawed(key)
 		c.net.mu.Lock()
 		c.mu.Lock()
 		if c.net.lose[key] > 0 {
@@ -98,6 +103,41 @@ func (c *faultyConn) Write(b []byte) (int, error) {
 		c.net.mu.Unlock()
 	}
 	return c.Conn.Write(b)
+}
+
+// end lets a write that is frozen go on, to fail.
+func (c *faultyConn) end() {
+	c.net.mu.Lock()
+	defer c.net.mu.Unlock()
+	c.ended = true
+	c.net.thaw.Broadcast()
+}
+
+func (c *faultyConn) Close() error {
+	c.end()
+	return c.Conn.Close()
+}
+
+// Deadlines are how clients break off, also by one that has passed.
+func (c *faultyConn) SetDeadline(t time.Time) error {
+	c.endAt(t)
+	return c.Conn.SetDeadline(t)
+}
+
+func (c *faultyConn) SetWriteDeadline(t time.Time) error {
+	c.endAt(t)
+	return c.Conn.SetWriteDeadline(t)
+}
+
+func (c *faultyConn) endAt(t time.Time) {
+	c.net.mu.Lock()
+	defer c.net.mu.Unlock()
+	if c.deadline != nil {
+		c.deadline.Stop()
+	}
+	if !t.IsZero() {
+		c.deadline = time.AfterFunc(time.Until(t), c.end)
+	}
 }
 
 func (c *faultyConn) Read(b []byte) (int, error) {

@@ -27,7 +27,11 @@ func (r *Record) causeID() string {
 
 // redrives is how often the record came back from the dead letters.
 func (r *Record) redrives() int {
-	n, err := strconv.Atoi(r.Header(headerRedrives))
+	text := r.Header(headerRedrives)
+	if text == "" { // as good as always, and the error would be an allocation
+		return 0
+	}
+	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
 		return 0
 	}

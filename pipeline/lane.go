@@ -33,6 +33,7 @@ type job struct {
 	launched bool      // its handler runs or has run
 	gen      int       // of its lane when it was launched
 	before   keyState  // what its handler sees of the key
+	cause    string    // see causeID
 	out      *outcome  // set by finish
 	next     keyState  // the key afterwards; set with out
 	write    bool      // whether that is a change
@@ -57,6 +58,14 @@ func (j *job) wakes() bool {
 	return ok
 }
 
+// causeID is that of the job's record. It is kept, because making one is dear.
+func (j *job) causeID() string {
+	if j.cause == "" {
+		j.cause = j.in.rec.causeID()
+	}
+	return j.cause
+}
+
 // settle hands a job its outcome.
 func (j *job) settle(out *outcome, now time.Time) {
 	j.out = out
@@ -65,7 +74,7 @@ func (j *job) settle(out *outcome, now time.Time) {
 	}
 	cause, traceparent := j.before.cause, j.before.traceparent
 	if j.in != nil && !j.wakes() {
-		cause, traceparent = j.in.rec.causeID(), j.in.rec.Header(headerTraceparent)
+		cause, traceparent = j.causeID(), j.in.rec.Header(headerTraceparent)
 	}
 	j.next, j.write = j.before.next(out.result, j.in == nil, cause, traceparent, now)
 }
@@ -114,8 +123,11 @@ func (t *tracker) advance(start []*job, p *partition, key string) []*job {
 		l.timers--
 		t.count(p, 0, -1, 0)
 	}
-	if len(l.jobs) == 0 {
+	switch {
+	case len(l.jobs) == 0:
 		delete(p.lanes, key)
+	case l.running == nil && l.finished >= t.limits.ahead:
+		t.blocked = true
 	}
 	return start
 }
@@ -169,15 +181,21 @@ func (t *tracker) dequeue(start []*job) []*job {
 	return start
 }
 
+// news is what a finished job means for the loops.
+type news struct {
+	commit bool // there is something to commit
+	urgent bool // and much waits for it
+	room   bool // records may be polled
+}
+
 // finish hands in what a job wants committed; nil gives the job up without a
-// trace, because it was interrupted. It returns the jobs to start and whether
-// there is something to commit.
-func (t *tracker) finish(j *job, out *outcome, now time.Time) (start []*job, commit bool) {
+// trace, because it was interrupted. It returns the jobs to start.
+func (t *tracker) finish(j *job, out *outcome, now time.Time) (start []*job, n news) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := j.part
 	if p.gone {
-		return nil, false
+		return nil, news{}
 	}
 	t.running--
 	var l *lane
@@ -188,21 +206,24 @@ func (t *tracker) finish(j *job, out *outcome, now time.Time) (start []*job, com
 	switch {
 	case out == nil:
 		p.active--
-		return t.dequeue(nil), false
+		return t.dequeue(nil), news{}
 	case l != nil && j.gen != l.gen: // it ran on state that will never be
 		p.active--
 		j.launched = false
-		return t.dequeue(t.advance(nil, p, j.key)), false
+		return t.dequeue(t.advance(nil, p, j.key)), news{}
 	}
 	j.settle(out, now)
 	t.keep(p, out.size)
 	t.typical = max(out.size, t.typical-t.typical/32)
 	p.done = append(p.done, j)
+	if j.in != nil {
+		t.wait(p, 1)
+	}
 	if l != nil {
 		l.finished++
 		start = t.advance(t.chain(nil, j, now), p, j.key)
 	}
-	return t.dequeue(start), true
+	return t.dequeue(start), news{commit: true, urgent: t.urgent(), room: t.roomLocked() > 0}
 }
 
 // chain fires the timer that a result has set for now without waiting for the
@@ -238,6 +259,9 @@ func (t *tracker) replace(j *job, out *outcome, now time.Time) (start []*job) {
 		t.keep(p, -later.out.size)
 		later.out, later.launched = nil, false
 		p.active--
+		if later.in != nil {
+			t.wait(p, -1)
+		}
 	}
 	l.finished = i
 	l.gen++

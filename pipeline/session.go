@@ -44,10 +44,12 @@ type session struct {
 	cancel context.CancelCauseFunc
 
 	finished chan struct{} // signals, capacity 1: something to commit
+	urgent   chan struct{} // signals, capacity 1: much waits for the commit
 	timers   chan struct{} // the earliest timer may have changed
 	room     chan struct{} // records may be polled again
 
-	work sync.WaitGroup // handlers and restores
+	pool pool
+	work sync.WaitGroup // workers and restores
 }
 
 func (r *Runner) runSession(ctx context.Context) error {
@@ -63,14 +65,15 @@ func (r *Runner) runSession(ctx context.Context) error {
 			r.cfg.DeadLetterTopic: r.cfg.TopicPrefix + r.cfg.DeadLetterTopic,
 		},
 		tracker: newTracker(limits{
-			records: r.cfg.MaxInFlight, timers: r.cfg.MaxInFlight, bytes: r.cfg.MaxInFlightBytes, kept: r.cfg.MaxResultBytes, ahead: maxAhead,
+			records: r.cfg.MaxInFlight, waiting: maxBatchJobs, timers: r.cfg.MaxInFlight, bytes: r.cfg.MaxInFlightBytes, kept: r.cfg.MaxResultBytes, ahead: maxAhead,
 		}),
 		ctx:      sctx,
 		cancel:   cancel,
 		built:    make(chan struct{}),
-		finished: make(chan struct{}, 1), timers: make(chan struct{}, 1), room: make(chan struct{}, 1),
+		finished: make(chan struct{}, 1), urgent: make(chan struct{}, 1), timers: make(chan struct{}, 1), room: make(chan struct{}, 1),
 	}
 	s.hold.changed = s.held
+	s.pool.run, s.pool.work, s.pool.ctx, s.pool.wake = s.run, &s.work, sctx, make(chan struct{}, maxIdle)
 	s.owned.ids = map[int32]bool{}
 	for _, o := range r.stage.Outputs {
 		s.outputs[o] = r.cfg.TopicPrefix + o
@@ -189,7 +192,7 @@ func (s *session) options(opts ...kgo.Opt) []kgo.Opt {
 	own := []kgo.Opt{
 		kgo.ClientID("bankimport-" + s.stage.Name),
 		kgo.MetadataMinAge(10 * time.Millisecond),
-		kgo.ConcurrentTransactionsBackoff(2 * time.Millisecond),
+		kgo.ConcurrentTransactionsBackoff(concurrentBackoff),
 		kgo.RetryBackoffFn(retryBackoff),
 		kgo.AlwaysRetryEOF(),
 	}

@@ -30,6 +30,8 @@ type tracker struct {
 	timers  int                  // fired and not committed
 	bytes   int64                // of admitted and parked records
 	running int                  // handlers at work
+	waiting int                  // finished records that are not committed
+	blocked bool                 // a key waits for a commit, since the last pick
 	kept    int64                // bytes of results that are not committed
 	typical int64                // bytes of a result, by the largest of late
 	queue   []*job               // may run as soon as there is memory for their results
@@ -37,7 +39,8 @@ type tracker struct {
 
 // limits bound what a tracker takes in.
 type limits struct {
-	records int   // admitted at once
+	records int   // admitted at once and not finished
+	waiting int   // finished records that wait for their commit
 	timers  int   // fired at once
 	bytes   int64 // of admitted and parked records
 	kept    int64 // of results: those that wait for their commit and those to be expected
@@ -63,6 +66,7 @@ type partition struct {
 	timers   timerHeap
 	active   int // jobs running or finished and not committed
 	records  int // its share of the tracker's counts
+	waiting  int
 	fired    int
 	bytes    int64
 	kept     int64
@@ -161,7 +165,7 @@ func (t *tracker) fits(p *partition, offset int64) bool {
 	if len(t.parts) > 1 {
 		share -= share / 4 // one stuck partition must not stop the others
 	}
-	if p.records >= share {
+	if p.records-p.waiting >= share {
 		return false
 	}
 	if offset < p.end || len(p.pending) == 0 {
@@ -225,6 +229,16 @@ func (t *tracker) count(p *partition, records, fired int, bytes int64) {
 	t.records, p.records = t.records+records, p.records+records
 	t.timers, p.fired = t.timers+fired, p.fired+fired
 	t.bytes, p.bytes = t.bytes+bytes, p.bytes+bytes
+}
+
+// wait changes how many finished records wait for their commit.
+func (t *tracker) wait(p *partition, n int) {
+	t.waiting, p.waiting = t.waiting+n, p.waiting+n
+}
+
+// urgent says that much waits for the next commit: it should not wait itself.
+func (t *tracker) urgent() bool {
+	return 2*t.waiting >= t.limits.waiting || 2*t.kept >= t.limits.kept || t.blocked
 }
 
 // keep changes what is held of results.
@@ -312,6 +326,7 @@ func (t *tracker) forgetLocked(id int32) {
 	p.gone = true
 	p.stop()
 	t.running -= p.active - len(p.done)
+	t.waiting -= p.waiting
 	t.count(p, -p.records, -p.fired, -p.bytes)
 	t.keep(p, -p.kept)
 }
@@ -320,10 +335,19 @@ func (t *tracker) forgetLocked(id int32) {
 func (t *tracker) room() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.roomLocked()
+}
+
+func (t *tracker) roomLocked() int {
 	if t.bytes >= t.limits.bytes {
 		return 0
 	}
-	return max(t.limits.records-t.records, 0)
+	// Not for each one that finishes: a poll costs more than a record.
+	room := min(t.limits.records-(t.records-t.waiting), t.limits.waiting-t.waiting)
+	if room < t.limits.records/100 {
+		return 0
+	}
+	return max(room, 0)
 }
 
 // forgetIdle drops state that has had no timer and no change since the given

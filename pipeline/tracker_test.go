@@ -197,7 +197,8 @@ func (m *model) finishOne(i int, timer bool) {
 	if !stale {
 		m.finished[j.key] = append(m.finished[j.key], finishedJob{j, after(j, m.want(j.key), out.result)})
 	}
-	start, commit := m.tr.finish(j, out, m.now)
+	start, news := m.tr.finish(j, out, m.now)
+	commit := news.commit
 	if commit == stale {
 		m.t.Fatalf("a job of key %s is to be committed: %t, it ran on state that was replaced: %t", j.key, commit, stale)
 	}
@@ -304,7 +305,7 @@ func (m *model) lose() {
 	}
 	m.batch = nil
 	for _, j := range m.running { // late completions of an assignment that is over
-		if start, commit := m.tr.finish(j, &outcome{size: 1}, m.now); commit || len(start) > 0 {
+		if start, news := m.tr.finish(j, &outcome{size: 1}, m.now); news.commit || len(start) > 0 {
 			m.t.Fatal("a completion of an old assignment was accepted")
 		}
 	}
@@ -337,7 +338,7 @@ func TestTrackerAgainstModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{
-			t: t, tr: newTracker(limits{records: 12, timers: 3, bytes: 1000, kept: 20, ahead: 3}), now: time.UnixMilli(1_000_000),
+			t: t, tr: newTracker(limits{records: 12, waiting: 5, timers: 3, bytes: 1000, kept: 20, ahead: 3}), now: time.UnixMilli(1_000_000),
 			keys: map[string]modelState{}, done: map[int64]bool{},
 		}
 		steps := map[string]func(*rapid.T){}
@@ -387,7 +388,7 @@ func (m *model) rest(t *rapid.T) {
 
 func TestTrackerPausesAPartitionThatCanTakeNoMore(t *testing.T) {
 	t.Parallel()
-	tr := newTracker(limits{records: 8, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
+	tr := newTracker(limits{records: 8, waiting: 8, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
 	for id := range int32(2) {
 		tr.restored(tr.assign(t.Context(), id, completion{}), map[string]keyState{}, time.Time{})
 	}

@@ -23,17 +23,22 @@ const (
 	unavailableAfter = 5 * time.Second
 )
 
-// start runs jobs, each in a goroutine of its own.
-func (s *session) start(jobs []*job) {
-	for _, j := range jobs {
-		s.work.Go(func() {
-			next, commit := s.tracker.finish(j, s.handle(j), time.Now())
-			if commit {
-				signal(s.finished)
-			}
-			s.start(next)
-		})
+// start runs jobs, all at once.
+func (s *session) start(jobs []*job) { s.pool.start(jobs) }
+
+// run runs a job and returns those that may start now.
+func (s *session) run(j *job) []*job {
+	next, news := s.tracker.finish(j, s.handle(j), time.Now())
+	if news.commit {
+		signal(s.finished)
 	}
+	if news.urgent {
+		signal(s.urgent)
+	}
+	if news.room {
+		signal(s.room)
+	}
+	return next
 }
 
 // handle tries a trigger until there is something to commit: a result, or the
@@ -131,11 +136,11 @@ func (j *job) trigger(state keyState) Trigger {
 	if due, ok := r.wake(); ok {
 		t.Due = due
 		if t.CauseID == "" { // the key has been forgotten
-			t.CauseID = r.causeID()
+			t.CauseID = j.causeID()
 		}
 		return t
 	}
-	t.Event, t.CauseID, t.Traceparent = r, r.causeID(), r.Header(headerTraceparent)
+	t.Event, t.CauseID, t.Traceparent = r, j.causeID(), r.Header(headerTraceparent)
 	return t
 }
 
