@@ -43,6 +43,18 @@ test-real: kafka-jars ## run the end-to-end tests on a real Kafka (needs Java, M
 	BANKIMPORT_TEST_KAFKA=$(KAFKA_ON) BANKIMPORT_TEST_KAFKA_HOME=$(KAFKA_HOME) \
 		$(GO) test $(TAGS) -v -count=1 -p=1 -timeout=15m ./internal/realkafka/... ./internal/topics/... ./internal/e2e/...
 
+# How much "make chaos" does; the default takes two cores about half an hour.
+CHAOS_IMPORTS ?= 10000
+CHAOS_KILLS   ?= 200
+
+.PHONY: chaos
+chaos: kafka-jars ## kill processes, brokers and nodes for long, and show that the judge sees (CHAOS_IMPORTS, CHAOS_KILLS)
+	BANKIMPORT_TEST_KAFKA=jars BANKIMPORT_TEST_KAFKA_HOME=$(KAFKA_HOME) \
+	BANKIMPORT_TEST_IMPORTS=$(CHAOS_IMPORTS) BANKIMPORT_TEST_KILLS=$(CHAOS_KILLS) BANKIMPORT_TEST_STEP_KILLS=$(CHAOS_KILLS) \
+	BANKIMPORT_TEST_STORM_IMPORTS=500 BANKIMPORT_TEST_STORM_EVENTS=60 BANKIMPORT_TEST_BROKER_EVENTS=10 BANKIMPORT_TEST_NODE_EVENTS=10 \
+	BANKIMPORT_TEST_CONTROLS=all \
+		$(GO) test $(TAGS) -v -count=1 -p=1 -timeout=4h -run='Killed|Storm|Controls|Failpoints' ./internal/e2e ./internal/e2e/tally
+
 .PHONY: kafka-jars
 kafka-jars: ## fetch the real broker's jars with Maven, where they are missing
 	@test -e "$(KAFKA_JAR)" || { \
@@ -65,16 +77,24 @@ build: ## build bin/bankimport
 .PHONY: check
 check: lint generated tidy test ## everything that must hold before a commit: lint, generated files, go.mod, tests
 
+# BENCH_QUICK=1 for a look of two minutes, BENCH_FLAGS='-run tail' for a part
+# (bin/bench -h shows all flags, bin/bench -list the parts).
 .PHONY: bench
-bench: ## run the benchmarks
-	$(GO) test -run='^$$' -bench=. -benchmem ./...
+bench: kafka-jars ## run the benchmarks: the engine against other ways on a real broker, then the packages' own
+	$(GO) build -o bin/bench ./internal/bench
+	cd internal/bench/watermill && $(GO) build -o "$(CURDIR)/bin/bench-watermill" .
+	BANKIMPORT_TEST_KAFKA_HOME=$(KAFKA_HOME) bin/bench $(BENCH_FLAGS)
+	$(GO) test -run='^$$' -bench=. -benchmem $(if $(BENCH_QUICK),-benchtime=1x) ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet, go fix, staticcheck
 	@unformatted=$$($(GOFMT) -l .); test -z "$$unformatted" || { echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; }
 	$(GO) vet $(TAGS) ./...
+	$(GO) vet -tags=failpoints ./pipeline
 	$(GO) fix $(TAGS) -diff ./...
 	$(GOTOOL) staticcheck $(TAGS) ./...
+	$(GOTOOL) staticcheck -tags=failpoints ./pipeline
+	cd internal/bench/watermill && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./...
 
 .PHONY: fmt
 fmt: ## format the code
@@ -96,6 +116,7 @@ generated:
 tidy:
 	$(GO) mod tidy -diff
 	cd internal/tools && $(GO) mod tidy -diff
+	cd internal/bench/watermill && $(GO) mod tidy -diff
 
 .PHONY: image
 image: ## build the container image

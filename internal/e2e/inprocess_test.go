@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,13 +18,13 @@ import (
 	"github.com/bankimport/bankimport/stages/connection"
 )
 
-// startInProcess runs all stages and the bridge in this process. The function
-// that it returns stops them in good order and waits; at the end of the test it
-// is called in any case.
-func (w *world) startInProcess() (stop func()) {
+// startInProcess runs all stages and the bridge in this process, each stage as
+// changed. The function that it returns stops them in good order and waits; at
+// the end of the test it is called in any case.
+func (w *world) startInProcess(change ...func(stage string, d *stages.Deps, c *pipeline.Config)) (stop func()) {
 	w.Helper()
 	sealer := w.sealer(w.callbackKeys)
-	all, err := stages.All(stages.Deps{
+	deps := stages.Deps{
 		Provider:        w.provider(),
 		Callbacks:       sealer,
 		CallbackBaseURL: "https://" + bridgeHost,
@@ -32,24 +33,29 @@ func (w *world) startInProcess() (stop func()) {
 			FormPoll: formPoll, FormGrace: formGrace, SecondLook: lookAgain, ThirdLook: 3 * lookAgain,
 			DownloadPoll: downloadPoll, DownloadPollMost: 4 * downloadPoll, CategoryPoll: categoryPoll,
 		},
-	})
-	if err != nil {
-		w.Fatal(err)
 	}
 
 	ctx, cancel := context.WithCancel(w.ctx)
 	var running sync.WaitGroup
-	for _, stage := range all {
-		runner, err := pipeline.NewRunner(stage, pipeline.Config{
+	for _, name := range stageNames() {
+		d, c := deps, pipeline.Config{
 			KafkaOpts:   []kgo.Opt{kgo.SeedBrokers(w.cluster.Brokers...)},
 			TopicPrefix: prefix,
-		})
+		}
+		for _, f := range change {
+			f(name, &d, &c)
+		}
+		made, err := stages.Named(d, name)
+		if err != nil {
+			w.Fatal(err)
+		}
+		runner, err := pipeline.NewRunner(made[0], c)
 		if err != nil {
 			w.Fatal(err)
 		}
 		running.Go(func() {
 			if err := runner.Run(ctx); err != nil {
-				w.Errorf("stage %s ended: %v", stage.Name, err)
+				w.Errorf("stage %s ended: %v", name, err)
 				w.broken(err)
 			}
 		})
@@ -103,11 +109,15 @@ func (w *world) sealer(keys string) *callback.Sealer {
 
 // provider is the client of the provider. It also says which provider user
 // belongs to a user of upstream.
-func (w *world) provider() *finapi.Client {
+func (w *world) provider() *finapi.Client { return w.providerAt(w.simURL) }
+
+// providerAt is the client of the provider behind another address.
+func (w *world) providerAt(url string) *finapi.Client {
 	w.Helper()
 	client, err := finapi.New(finapi.Config{
-		AccessURL:    w.simURL,
-		WebFormURL:   w.simURL,
+		AccessURL:    url,
+		WebFormURL:   url,
+		FormHosts:    []string{strings.TrimPrefix(w.simURL, "http://")},
 		ClientID:     clientID,
 		ClientSecret: clientSecret,
 		UserKey:      userKey,

@@ -9,17 +9,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/bankimport/bankimport/internal/realkafka/subprocess"
 )
 
-// build makes the binary as a release does, but for its version.
-func build(t *testing.T) string {
+// build makes the binary as a release does, but for its version and the tags.
+func build(t *testing.T, tags string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "bankimport")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", binary, "github.com/bankimport/bankimport/cmd/bankimport")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags="+tags, "-o", binary, "github.com/bankimport/bankimport/cmd/bankimport")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build the binary: %v\n%s", err, out)
@@ -37,8 +38,9 @@ type member struct {
 	admin  string // address of its health endpoint
 	log    string // file that takes its output, of all its runs
 
-	process *subprocess.Process
-	kills   int
+	failpoint string // at which the newest run is to die; see pipeline/testhooks_on.go
+	process   *subprocess.Process
+	kills     int
 }
 
 // newMember prepares a process; settings are environment variables without
@@ -46,7 +48,7 @@ type member struct {
 func newMember(t *testing.T, binary, name string, settings map[string]string) *member {
 	t.Helper()
 	m := &member{t: t, name: name, binary: binary, admin: freeAddr(t)}
-	m.log = filepath.Join(logDir(t), name+".log")
+	m.log = filepath.Join(logDir(t), name+settings["INSTANCE_ID"]+".log")
 	m.env = []string{
 		"PATH=" + os.Getenv("PATH"),
 		"BANKIMPORT_ADMIN_ADDR=" + m.admin,
@@ -62,6 +64,13 @@ func newMember(t *testing.T, binary, name string, settings map[string]string) *m
 // start runs it. It does not wait until it is ready.
 func (m *member) start() {
 	m.t.Helper()
+	m.startWith("")
+}
+
+// startWith runs it with a fail point.
+func (m *member) startWith(failpoint string) {
+	m.t.Helper()
+	m.failpoint = failpoint
 	log, err := os.OpenFile(m.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		m.t.Fatal(err)
@@ -69,6 +78,9 @@ func (m *member) start() {
 	defer log.Close() // the process has its own copy
 	cmd := exec.Command(m.binary, "run", m.name)
 	cmd.Env, cmd.Stdout, cmd.Stderr = m.env, log, log
+	if failpoint != "" {
+		cmd.Env = append(slices.Clone(m.env), "BANKIMPORT_TEST_FAILPOINT="+failpoint)
+	}
 	if m.process, err = subprocess.Start(cmd); err != nil {
 		m.t.Fatal(err)
 	}
@@ -80,19 +92,34 @@ func (m *member) start() {
 	})
 }
 
-// kill ends it with SIGKILL. One that had ended by itself is a failure of the
-// test: nothing here is a reason for that.
-func (m *member) kill() {
+// kill ends it with SIGKILL. It reports false where its fail point was first.
+func (m *member) kill() bool {
 	m.t.Helper()
-	select {
-	case <-m.process.Done():
-		m.t.Fatalf("%s ended by itself: %v\n%s", m.name, m.process.Wait(), m.logTail())
-	default:
+	if m.died() {
+		return false
 	}
 	if err := m.process.Kill(); err != nil {
 		m.t.Fatal(err)
 	}
 	m.kills++
+	return true
+}
+
+// died reports whether the fail point has ended the process, and counts that
+// once. One that has ended in another way is a failure of the test: nothing here
+// is a reason for that.
+func (m *member) died() bool {
+	m.t.Helper()
+	select {
+	case <-m.process.Done():
+	default:
+		return false
+	}
+	if err := m.process.Wait(); m.failpoint == "" || err == nil || err.Error() != "signal: killed" {
+		m.t.Fatalf("%s ended by itself: %v\n%s", m.name, err, m.logTail())
+	}
+	m.kills++
+	return true
 }
 
 // stop asks it to end, which it must do with status 0.

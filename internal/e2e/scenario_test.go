@@ -101,6 +101,9 @@ func (w *world) wantSchemas(records check.Records) {
 			continue // not ours, or not an event
 		}
 		for _, r := range all {
+			if r.Header("dead_letter_wake") != "" {
+				continue // stands for a timer
+			}
 			if err := validator.Validate(eventType(r), r.Value); err != nil && wrong < 10 {
 				wrong++
 				w.Errorf("%s partition %d offset %d: %v", topic, r.Partition, r.Offset, err)

@@ -112,9 +112,27 @@ func Ensure(ctx context.Context, adm *kadm.Client, s Settings) (Plan, error) {
 	if _, err := before.Apply(ctx, adm); err != nil {
 		return before, err
 	}
-	after, err := Compare(ctx, adm, s)
+	after, err := compareNew(ctx, adm, s)
 	if err != nil {
 		return before, err
 	}
 	return after, after.Err()
+}
+
+// compareNew compares right after topics were created. The nodes of a cluster
+// hear of them one after the other, so the one that is asked for their settings
+// may not know them yet.
+func compareNew(ctx context.Context, adm *kadm.Client, s Settings) (Plan, error) {
+	end := time.Now().Add(visibleWithin)
+	for {
+		p, err := Compare(ctx, adm, s)
+		if !errors.Is(err, kerr.UnknownTopicOrPartition) || time.Now().After(end) {
+			return p, err
+		}
+		select {
+		case <-ctx.Done():
+			return p, err
+		case <-time.After(visiblePoll):
+		}
+	}
 }
