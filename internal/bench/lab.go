@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/bankimport/bankimport/internal/bench/contest"
+	"github.com/bankimport/bankimport/internal/realkafka"
+)
+
+const partitions = 6
+
+// A lab is the broker of a run with the inputs that its contestants share. It is
+// not for concurrent use.
+type lab struct {
+	settings
+	broker *realkafka.Broker
+	dir    string
+	client *kgo.Client
+	admin  *kadm.Client
+	inputs map[string]bool // topics that are filled, by name
+	runs   int
+	stderr io.Writer
+}
+
+func newLab(ctx context.Context, s settings, stderr io.Writer) (_ *lab, err error) {
+	dir, err := os.MkdirTemp("", "bankimport-bench-")
+	if err != nil {
+		return nil, err
+	}
+	l := &lab{settings: s, dir: dir, inputs: map[string]bool{}, stderr: stderr}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.close())
+		}
+	}()
+	if l.broker, err = realkafka.Start(ctx, realkafka.Config{Dir: dir}); err != nil {
+		return nil, err
+	}
+	if l.client, err = kgo.NewClient(kgo.SeedBrokers(l.broker.Addr()), kgo.MaxBufferedRecords(100_000)); err != nil {
+		return nil, err
+	}
+	l.admin = kadm.NewClient(l.client)
+	return l, l.createTopics(ctx, nil, contest.DeadLetters)
+}
+
+func (l *lab) close() (err error) {
+	if l.client != nil {
+		l.client.Close()
+	}
+	if l.broker != nil {
+		err = l.broker.Stop()
+	}
+	return errors.Join(err, os.RemoveAll(l.dir))
+}
+
+func (l *lab) createTopics(ctx context.Context, configs map[string]*string, names ...string) error {
+	created, err := l.admin.CreateTopics(ctx, partitions, 1, configs, names...)
+	if err == nil {
+		err = created.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("create topics: %w", err)
+	}
+	return l.awaitTopics(ctx, names)
+}
+
+// awaitTopics waits until the topics are there for everybody: a broker answers
+// that they are created some time before it knows them itself.
+func (l *lab) awaitTopics(ctx context.Context, names []string) error {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		known, err := l.admin.ListTopics(ctx, names...)
+		if err != nil {
+			return fmt.Errorf("await topics: %w", err)
+		}
+		if known.Error() == nil {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return fmt.Errorf("await topics: %w", errors.Join(ctx.Err(), known.Error()))
+		}
+	}
+}
+
+// task is what every contestant is told, for a run on an input, with a group and
+// an output of its own. The caller ends it with [lab.clean].
+func (l *lab) task(ctx context.Context, input string, change func(*contest.Task)) (contest.Task, error) {
+	l.runs++
+	run := strconv.Itoa(l.runs)
+	t := contest.Task{
+		Brokers: []string{l.broker.Addr()}, BrokerPID: l.broker.PID(),
+		Input: input, Output: "out-" + run, Group: "group-" + run,
+		Limit: l.records, Warmup: l.warmup, Window: l.window,
+	}
+	change(&t)
+	plain, compacted := t.Topics()
+	soon, compact := "1000", "compact" // what is deleted is to be gone soon
+	return t, errors.Join(
+		l.createTopics(ctx, map[string]*string{"file.delete.delay.ms": &soon}, plain...),
+		l.createTopics(ctx, map[string]*string{"file.delete.delay.ms": &soon, "cleanup.policy": &compact}, compacted...),
+	)
+}
+
+// clean deletes what a task has written.
+func (l *lab) clean(ctx context.Context, t contest.Task) error {
+	plain, compacted := t.Topics()
+	deleted, err := l.admin.DeleteTopics(ctx, append(plain, compacted...)...)
+	if err == nil {
+		err = deleted.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("delete topics: %w", err)
+	}
+	return nil
+}
+
+// race runs one contestant to its end.
+func (l *lab) race(ctx context.Context, program, input string, change func(*contest.Task)) (contest.Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute+l.window)
+	defer cancel()
+	t, err := l.task(ctx, input, change)
+	if err != nil {
+		return contest.Report{}, err
+	}
+	p, err := l.start(program, t)
+	if err != nil {
+		return contest.Report{}, err
+	}
+	report, err := p.wait(ctx)
+	if err != nil {
+		return contest.Report{}, fmt.Errorf("%s: %w", program, err)
+	}
+	fmt.Fprintf(l.stderr, "run %d: %s: %s records/s\n", l.runs, program, number(report.Rate()))
+	return report, l.clean(ctx, t)
+}
