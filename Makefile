@@ -41,7 +41,14 @@ test: ## run the tests; needs only Go
 .PHONY: test-real
 test-real: kafka-jars ## run the end-to-end tests on a real Kafka (needs Java, Maven, kcat; takes Docker where it answers)
 	BANKIMPORT_TEST_KAFKA=$(KAFKA_ON) BANKIMPORT_TEST_KAFKA_HOME=$(KAFKA_HOME) \
-		$(GO) test $(TAGS) -v -count=1 -p=1 -timeout=15m ./internal/realkafka/... ./internal/topics/... ./internal/e2e/...
+		$(GO) test $(TAGS) -v -count=1 -p=1 -timeout=15m ./pipeline/ ./internal/realkafka/... ./internal/topics/... ./internal/e2e/...
+
+# Tests that hold client and simulator against the provider's own documents, which
+# are not ours to copy: BANKIMPORT_TEST_SPECS names their folder.
+.PHONY: test-specs
+test-specs: ## test against the provider's OpenAPI documents (needs BANKIMPORT_TEST_SPECS)
+	@test -n "$(BANKIMPORT_TEST_SPECS)" || { echo 'set BANKIMPORT_TEST_SPECS to the folder with the documents' >&2; exit 1; }
+	$(GO) test -tags=specs -count=1 ./internal/simulator
 
 # How much "make chaos" does; the default takes two cores about half an hour.
 CHAOS_IMPORTS ?= 10000
@@ -91,6 +98,7 @@ lint: ## gofmt, go vet, go fix, staticcheck
 	@unformatted=$$($(GOFMT) -l .); test -z "$$unformatted" || { echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; }
 	$(GO) vet $(TAGS) ./...
 	$(GO) vet -tags=failpoints ./pipeline
+	$(GO) vet -tags=specs ./internal/simulator
 	$(GO) fix $(TAGS) -diff ./...
 	$(GOTOOL) staticcheck $(TAGS) ./...
 	$(GOTOOL) staticcheck -tags=failpoints ./pipeline

@@ -25,7 +25,7 @@ func TestRefusedAgainAndAgain(t *testing.T) {
 		"result":                      {"gave up", "small", 0, false, 1},
 		"result and what GaveUp says": {large, "small", 0, false, 0},
 		"all, and the dead letter with its value": {large, large, 0, true, 0},
-		"result, and the dead letter":             {"gave up", large, 0, true, 0},
+		"result, and the dead letter":             {"gave up", large, 0, true, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

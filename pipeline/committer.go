@@ -287,9 +287,9 @@ func (c *committer) transact(ctx context.Context, recs []output, offsets []kmsg.
 	step("offsets-added")
 	var failed refusedError
 	for _, o := range recs {
-		c.producer.Produce(ctx, o.rec, func(_ *kgo.Record, err error) {
+		c.producer.Produce(ctx, o.rec, func(r *kgo.Record, err error) {
 			if err != nil {
-				failed.add(o.job, err) // promises run one at a time
+				failed.add(o.job, r.Topic == c.outputs[c.cfg.DeadLetterTopic], err) // promises run one at a time
 			}
 		})
 	}
@@ -321,14 +321,17 @@ func (c *committer) transact(ctx context.Context, recs []output, offsets []kmsg.
 type refusedError struct {
 	err  error  // of the first, but one that blames the record goes before others
 	jobs []*job // whose records are to blame
+	dead bool   // a dead letter is among them
+	rest bool   // another record is
 }
 
 func (e *refusedError) Error() string { return e.err.Error() }
 func (e *refusedError) Unwrap() error { return e.err }
 
-func (e *refusedError) add(j *job, err error) {
+func (e *refusedError) add(j *job, dead bool, err error) {
 	switch {
 	case poison(err):
+		e.dead, e.rest = e.dead || dead, e.rest || !dead
 		if len(e.jobs) == 0 {
 			e.err = err
 		}
@@ -499,7 +502,7 @@ func (c *committer) search(b batch, r *refusedError) error {
 		c.few, c.left = max(b.jobs/2, 1), b.jobs
 		return r
 	}
-	out, err := c.refused(r.jobs[0], r.err)
+	out, err := c.refused(r.jobs[0], r)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,8 @@ type Config struct {
 	MaxInFlightBytes int64
 	// MaxResultBytes bounds what results take that wait for their commit. No
 	// handler is called while another result of the usual size would not fit,
-	// unless nothing else goes on. Default 64 MiB.
+	// unless nothing else goes on. What is usual is judged by the results before,
+	// so the first ones after a start may go over it. Default 64 MiB.
 	MaxResultBytes int64
 	// MaxStateBytes bounds the state of all partitions held, about 250 bytes a
 	// key and what it holds. A stage whose state does not fit does not start.

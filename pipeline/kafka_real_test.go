@@ -8,11 +8,11 @@ import (
 	"os"
 	"testing"
 
-	"github.com/bankimport/bankimport/internal/realkafka"
+	"github.com/bankimport/bankimport/internal/realkafka/testbroker"
 )
 
 // broker is the one real broker that all tests of a run share. TestMain sets it.
-var broker *realkafka.Broker
+var broker *testbroker.Broker
 
 func TestMain(m *testing.M) { os.Exit(withBroker(m)) }
 
@@ -23,11 +23,12 @@ func withBroker(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	if broker, err = realkafka.Start(context.Background(), realkafka.Config{Dir: dir}); err != nil {
+	if broker, err = testbroker.Start(context.Background(), testbroker.Config{Dir: dir}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer broker.Stop()
+	fmt.Fprintln(os.Stderr, "real Kafka on", broker.On())
+	defer broker.Close()
 	return m.Run()
 }
 

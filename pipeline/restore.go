@@ -141,6 +141,9 @@ func (s *session) stateFits(p *partition, keys map[string]keyState) error {
 
 type bounds struct{ start, end int64 }
 
+// errNoStatePartition: the input has got more partitions than the state topic.
+var errNoStatePartition = errors.New("there is no partition")
+
 // stateBounds asks where the state partitions begin and end, until there is an
 // answer.
 func (s *session) stateBounds(parts []*partition) (map[int32]bounds, error) {
@@ -163,7 +166,7 @@ func (s *session) stateBounds(parts []*partition) (map[int32]bounds, error) {
 				a, ok1 := starts.Lookup(s.state, p.id)
 				b, ok2 := ends.Lookup(s.state, p.id)
 				if !ok1 || !ok2 {
-					return nil, fmt.Errorf("partition %d is not in the answer", p.id)
+					return nil, fmt.Errorf("%w %d", errNoStatePartition, p.id)
 				}
 				if a.Err != nil {
 					return nil, a.Err
@@ -177,6 +180,10 @@ func (s *session) stateBounds(parts []*partition) (map[int32]bounds, error) {
 		}()
 		if err == nil {
 			return out, nil
+		}
+		if errors.Is(err, errNoStatePartition) {
+			s.fail(fmt.Errorf("topic %s: %w", s.state, err)) // the checks at the start say what is wrong
+			return nil, err
 		}
 		s.log.Warn("state topic does not answer, asking again", "topic", s.state, "err", err)
 		if !sleep(s.ctx, retryBackoff(try)) {

@@ -199,22 +199,28 @@ func (s *session) gaveUp(t Trigger, state State, cause error) (result Result, er
 }
 
 // refused is the outcome of a job whose records Kafka does not take: a dead
-// letter. A second time the dead letter goes alone, a third time without its
-// value.
-func (s *session) refused(j *job, cause error) (*outcome, error) {
-	switch out := j.out; {
-	case out.dead == nil:
+// letter. If that is refused it goes without its value, and if what the stage
+// says beside it is refused, without that.
+func (s *session) refused(j *job, r *refusedError) (*outcome, error) {
+	out := j.out
+	if out.dead == nil {
 		now := time.Now()
-		return s.giveUp(j, classInvalidResult, fmt.Errorf("kafka refused the result: %w", cause), attempts{1, now, now}), nil
-	case len(out.result.Events) > 0 || out.result.State.set:
-		return &outcome{dead: out.dead, class: out.class, size: out.dead.size()}, nil
-	case !out.dead.truncated():
+		return s.giveUp(j, classInvalidResult, fmt.Errorf("kafka refused the result: %w", r.err), attempts{1, now, now}), nil
+	}
+	next := &outcome{result: out.result, dead: out.dead, class: out.class}
+	if r.rest {
+		next.result = Result{}
+	}
+	if r.dead {
+		if out.dead.truncated() {
+			return nil, fatalf("topic %s: kafka refuses even a dead letter without its value: %w; look at the topic's settings", s.outputs[s.cfg.DeadLetterTopic], r.err)
+		}
 		dead := withoutValue(*out.dead)
 		dead.Topic = s.cfg.DeadLetterTopic
-		return &outcome{dead: &dead, class: out.class, size: dead.size()}, nil
-	default:
-		return nil, fatalf("topic %s: kafka refuses even a dead letter without its value: %w; look at the topic's settings", s.outputs[s.cfg.DeadLetterTopic], cause)
+		next.dead = &dead
 	}
+	next.size = resultSize(next.result) + next.dead.size()
+	return next, nil
 }
 
 func (s *session) declared(class string) bool {
