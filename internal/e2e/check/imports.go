@@ -111,17 +111,18 @@ func (c *checker) wantEnd(r run, request Request) string {
 	if r.No < c.truth.runs(r.ImportID) {
 		return "gave_up" // else there were no further run
 	}
-	if request.Refused != "" {
-		return request.Refused
-	}
-	form, made := c.truth.Forms[c.formOf(r)]
-	if !made {
-		return "not without a form of its own"
-	}
-	if reason := c.truth.outcomeOf(form).reason; reason != "" {
+	if reason := c.outcome(r, request).reason; reason != "" {
 		return reason
 	}
 	return "completed"
+}
+
+// outcome is how a run must end, if it is the last one.
+func (c *checker) outcome(r run, request Request) outcome {
+	if form, made := c.truth.Forms[c.formOf(r)]; made {
+		return c.truth.outcomeOfRequest(request, &form)
+	}
+	return c.truth.outcomeOfRequest(request, nil)
 }
 
 // deadLetters checks that nothing else was given up than what had to be.

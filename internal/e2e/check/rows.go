@@ -48,8 +48,7 @@ func (c *checker) transactions(records []judge.Record) {
 // says and with what the provider has. What then remains belongs to nobody.
 func (c *checker) complete() {
 	for r, done := range c.done {
-		form := c.truth.Forms[c.formOf(r)]
-		truth := c.truth.outcomeOf(form)
+		truth := c.outcome(r, c.truth.Requests[r.ImportID])
 		if done.BankConnectionID != truth.connectionID {
 			c.violate("final", "%v names connection %d, want %d", r, done.BankConnectionID, truth.connectionID)
 			continue

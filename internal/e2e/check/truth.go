@@ -26,6 +26,11 @@ type Request struct {
 	// Refused is the reason with which the import must fail without a form;
 	// empty for a good request.
 	Refused string
+	// Cancelled says that upstream cancelled: every end without a connection is
+	// then that.
+	Cancelled bool
+	// ConnectionID is the connection that is read again, without a form; 0: none.
+	ConnectionID int64
 }
 
 // Form is a web form as it ended.
@@ -71,6 +76,11 @@ func (t Truth) outcomeOf(f Form) outcome {
 		return outcome{reason: reasonWithoutConnection(f)}
 	}
 	o := outcome{connectionID: f.ConnectionID, accounts: t.Connections[f.ConnectionID].Accounts}
+	return o.ofAccounts()
+}
+
+// ofAccounts says how an import of these accounts ends.
+func (o outcome) ofAccounts() outcome {
 	if len(o.accounts) == 0 {
 		return outcome{reason: "no_matching_accounts"}
 	}
@@ -80,6 +90,26 @@ func (t Truth) outcomeOf(f Form) outcome {
 		}
 	}
 	return outcome{reason: "all_accounts_failed"}
+}
+
+// outcomeOfRequest says how a request with this form (nil: none) must end.
+func (t Truth) outcomeOfRequest(r Request, f *Form) outcome {
+	switch {
+	case r.Refused != "":
+		return outcome{reason: r.Refused}
+	case r.ConnectionID != 0:
+		c, there := t.Connections[r.ConnectionID]
+		if !there {
+			return outcome{reason: "connection_deleted"}
+		}
+		return outcome{connectionID: r.ConnectionID, accounts: c.Accounts}.ofAccounts()
+	case r.Cancelled && (f == nil || f.ConnectionID == 0):
+		return outcome{reason: "cancelled"}
+	case f == nil:
+		return outcome{reason: "not without a form of its own"}
+	default:
+		return t.outcomeOf(*f)
+	}
 }
 
 func reasonWithoutConnection(f Form) string {
