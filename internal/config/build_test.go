@@ -21,7 +21,7 @@ func TestConfig_BuildsFromAllSettings(t *testing.T) {
 	}{
 		{"pipeline", c.Pipeline(), []string{"KafkaOpts", "Hooks", "Group", "DeadLetterTopic", "Logger", "Metrics", "Committed"}},
 		{"topics", c.TopicSettings("webform"), []string{"Group"}},
-		{"finapi", c.Provider.Client(), []string{"MaxUsers", "Transport", "Logger", "Metrics"}},
+		{"finapi", c.Provider.Client(), []string{"MaxUsers", "Patience", "Transport", "Logger", "Metrics"}},
 		{"timing", c.Waiting.Timing(), nil},
 		{"reading", c.Waiting.Reading(), []string{"MaxPages"}},
 	} {

@@ -1,10 +1,12 @@
 package finapi
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +93,61 @@ func wantAnswer(t *testing.T, err error, wrong string) {
 	}
 }
 
+// TestUnusedFieldsBreakNothing: whatever is where nobody looks, the rest is read.
+func TestUnusedFieldsBreakNothing(t *testing.T) {
+	t.Parallel()
+	garbage := []string{`null`, `true`, `-1.5e99`, `99999999999999999999`, `"x"`, `[]`, `[1,"x",{}]`, `{}`, `{"code":[1],"name":{}}`}
+	for op, samples := range map[string]struct {
+		sample string
+		fields map[string][]string // by what they are put behind
+	}{
+		"user_token": {tokenJSON("t", 3599, ""), map[string][]string{`{`: {"scope"}}},
+		"create_form": {formJSON(testFormID, "NOT_YET_OPENED", `{"bankConnectionId":null}`), map[string][]string{
+			`{`: {"type"}, `"payload":{`: {"errorMessage"},
+		}},
+		"get_connection": {connectionJSON, map[string][]string{
+			`{`:               {"name"},
+			`"interfaces":[{`: {"bankingInterface", "loginCredentials", "twoStepProcedures", "lastManualUpdate", "lastAutoUpdate", "maxDaysForDownload"},
+			`"bank":{`:        {"blz", "city", "isTestBank", "popularity", "interfaces", "isBeta"},
+		}},
+		"list_accounts": {`{"accounts":[` + accountJSON + `]}`, map[string][]string{
+			`"accounts":[{`:   {"accountHolderId", "overdraft", "isNew", "isSeized"},
+			`"interfaces":[{`: {"bankingInterface", "capabilities", "paymentCapabilities", "lastUpdateAttempt"},
+		}},
+		"list_transactions": {pageJSON(1, 1, 1, rowJSON), map[string][]string{
+			`{`:                 {"income", "spending"},
+			`"paging":{`:        {"perPage"},
+			`"transactions":[{`: {"parentId", "counterpartBlz", "bankTransactionCodeDescription", "labels", "isNew", "children", "differentDebitor", "differentCreditor"},
+			`"category":{`:      {"id", "parentId"},
+		}},
+	} {
+		t.Run(op, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider()
+			c := p.client(t)
+			for behind, fields := range samples.fields {
+				for _, field := range fields {
+					sample := strings.ReplaceAll(samples.sample, `"category":null`, `"category":{"name":"c","isCustom":false}`)
+					if field != "id" { // which the row has, too
+						there := `"` + field + `":("[^"]*"|true|false|null|\[\]|-?[0-9.]+)`
+						sample = regexp.MustCompile(there+`,|,`+there).ReplaceAllString(sample, "")
+					}
+					for _, value := range garbage {
+						p.on(op, answer(200, change(t, sample, behind, behind+`"`+field+`":`+value+`,`)))
+						call := calls(c, c.User("u"))[op]
+						if op == "user_token" {
+							call = func(ctx context.Context) error { return readForm(ctx, c, c.User(field+value)) }
+						}
+						if err := call(t.Context()); err != nil {
+							t.Errorf("%s: %s: %v", field, value, err)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
 func TestFormStatuses(t *testing.T) {
 	t.Parallel()
 	final := map[FormStatus]bool{
@@ -132,6 +189,14 @@ func TestFormURLs(t *testing.T) {
 		{"https://webform-live.finapi.io", "https://127.0.0.1/wf/x", false},
 		{"https://form.example.test", "https://form.example.test/wf/x", true},
 		{"https://form.example.test", "https://form.example.test:444/wf/x", false},
+		{"https://form.example.test:443", "https://form.example.test/wf/x", true},
+		{"https://form.example.test", "https://form.example.test:443/wf/x", true},
+		{"https://FORM.example.test:443", "https://form.example.TEST/wf/x", true},
+		{"https://form.example.test:444", "https://form.example.test/wf/x", false},
+		{"https://webform-live.finapi.io:443", "https://webform.finapi.io/wf/x", true},
+		{"https://webform-live.finapi.io", "https://webform.finapi.io:443/wf/x", true},
+		{"https://webform-live.finapi.io", "https://webform.finapi.io:444/wf/x", false},
+		{"https://webform-live.finapi.io", "https://other.example.test/wf/x", true},
 		{"https://form.example.test", "https://webform.finapi.io/wf/x", false},
 		{"https://form.example.test", "http://127.0.0.1/wf/x", false},
 		{"http://127.0.0.1:8081", "http://localhost:8081/wf/x", true},
@@ -144,7 +209,7 @@ func TestFormURLs(t *testing.T) {
 		p := newProvider()
 		c := p.client(t, func(config *Config) {
 			config.WebFormURL = test.base
-			config.FormHosts = []string{"extra.example.test"}
+			config.FormHosts = []string{"extra.example.test", "OTHER.example.test:443"}
 		})
 		quoted, err := json.Marshal(test.url)
 		if err != nil {

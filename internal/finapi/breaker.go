@@ -26,11 +26,12 @@ const (
 	unknown             // the caller went away; nothing was learnt
 )
 
-// breaker stops calls while the provider as a whole is down. It opens when a
-// share of many calls fail, and also when signs of being down come and nothing
-// healthy between them: with a single import under way there never are many
-// calls, and an outage must not use up its attempts. A plain 500 or a slow answer never opens
-// it by itself in a quiet hour, since it may be the fault of that one request.
+// breaker stops calls while the provider as a whole is down. It opens when a share
+// of many calls fail, and also when signs of being down come and nothing healthy
+// between them: with a single import under way there never are many calls. A
+// plain 500 or a slow answer never opens it by itself in a quiet hour, since it
+// may be the fault of that one request. Whose fault a failed call is, the one that
+// opens it and its probes among them, is another question: see [host].
 //
 // failsafe-go's breaker keeps the window and the states. It takes the results
 // of calls that began before it opened for results of its probe; the turn number

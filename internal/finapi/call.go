@@ -25,7 +25,7 @@ func (c *Client) call(ctx context.Context, s *slot, r request) error {
 		if err != nil {
 			return tokenError(r.op, err)
 		}
-		r.bearer = access
+		r.bearer, r.user = access, s.user.ID
 		err = c.exchange(ctx, r)
 		e, ok := errors.AsType[*Error](err)
 		if !ok || e.Status != http.StatusUnauthorized || e.Class == ClassRetry {

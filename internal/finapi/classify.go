@@ -6,16 +6,25 @@ import "net/http"
 // Refused logins and tokens are decided where they are known, in login.go and
 // call.go.
 func classify(op operation, status int, f failure) Class {
+	if op.isLogin() {
+		return loginClass(status, f)
+	}
+	if op.isRead() && !f.known && gateways(status) {
+		return ClassRetry
+	}
 	switch status {
 	case http.StatusForbidden:
-		if op.needsContract() {
+		switch {
+		case !f.known:
+			return ClassRetry
+		case op.needsContract():
 			return ClassUnavailable
 		}
 		return ClassPermanent
 	case http.StatusNotFound:
 		// A gateway answers 404 too, while its routes change. Only the provider
 		// itself can say that something is gone, and then an import ends.
-		if f.known {
+		if f.has("NOT_FOUND") || f.has("UNKNOWN_ENTITY") {
 			return ClassPermanent
 		}
 		return ClassRetry
@@ -26,6 +35,32 @@ func classify(op operation, status int, f failure) Class {
 		return ClassPermanent
 	}
 	return statusClass(status)
+}
+
+// loginClass is the class of an error answer of the token endpoint. Permanent
+// is what refuses a login; whose it is, login.go decides.
+func loginClass(status int, f failure) Class {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusLocked:
+		return ClassPermanent
+	case http.StatusForbidden:
+		if f.known {
+			return ClassPermanent
+		}
+	case http.StatusTooManyRequests:
+		return ClassUnavailable
+	}
+	return ClassRetry // a login is refused in no other way; it is a gateway that speaks
+}
+
+// gateways reports whether a refusal that is not in the provider's words can
+// only be a gateway's. A token is refused and a user busy without words, too.
+func gateways(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusLocked, http.StatusTooManyRequests:
+		return false
+	}
+	return 400 <= status && status < 500
 }
 
 // statusClass is the class of a status whose body changes nothing.

@@ -15,12 +15,16 @@ import (
 // its context ends; before that it may wait for the limiter.
 type Client struct {
 	access, webForm *url.URL
-	formHosts       []string
+	accessHost      *host
+	webFormHost     *host
+	formHosts       []string // plain
 	redirectURL     string
 	timeout         time.Duration
 	credentials     credentials
 	http            *http.Client
+	patience        time.Duration
 	gate            *gate
+	contract        *contract
 	tokens          *tokens
 	metrics         *metrics
 	log             *slog.Logger
@@ -58,12 +62,20 @@ func New(config Config) (*Client, error) {
 	if transport == nil {
 		transport = newTransport(config.MaxConcurrent)
 	}
+	formHosts := []string{plainHost(webForm.Host)}
+	for _, host := range config.FormHosts {
+		formHosts = append(formHosts, plainHost(host))
+	}
+	accessHost, webFormHost := newHosts(config.Logger)
 	c := &Client{
 		access:      access,
 		webForm:     webForm,
-		formHosts:   append([]string{webForm.Host}, config.FormHosts...),
+		accessHost:  accessHost,
+		webFormHost: webFormHost,
+		formHosts:   formHosts,
 		redirectURL: config.RedirectURL,
 		timeout:     config.RequestTimeout,
+		patience:    config.Patience,
 		credentials: credentials{
 			clientID:     config.ClientID,
 			clientSecret: func() Secret { return config.ClientSecret },
@@ -74,9 +86,10 @@ func New(config Config) (*Client, error) {
 			// A redirect would take the token to a host nobody configured.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		gate:    gate,
-		metrics: metrics,
-		log:     config.Logger,
+		gate:     gate,
+		contract: newContract(metrics.contractRefused),
+		metrics:  metrics,
+		log:      config.Logger,
 	}
 	c.tokens = newTokens(config.MaxUsers, c.login, metrics, config.Logger)
 	return c, nil

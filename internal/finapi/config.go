@@ -45,6 +45,11 @@ type Config struct {
 	RequestTimeout time.Duration // for one exchange, from dialling to the last byte; default 30 s
 	MaxUsers       int           // users whose tokens are remembered; default 20,000
 
+	// Patience is how long calls may do nothing but fail until the provider is
+	// asked whether it is there at all. It must be well below the time for
+	// which the caller repeats a call. Default 30 s.
+	Patience time.Duration
+
 	Transport http.RoundTripper     // default: a transport of our own with bounded dialling and headers
 	Logger    *slog.Logger          // default: none
 	Metrics   prometheus.Registerer // default: none
@@ -85,6 +90,9 @@ func (c Config) Validate() error {
 	if c.RequestTimeout < 0 {
 		complain("request timeout: %s is negative", c.RequestTimeout)
 	}
+	if c.Patience < 0 {
+		complain("patience: %s is negative", c.Patience)
+	}
 	if c.MaxUsers < 0 {
 		complain("max users: %d is negative", c.MaxUsers)
 	}
@@ -100,6 +108,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxUsers == 0 {
 		c.MaxUsers = defaultMaxUsers
+	}
+	if c.Patience == 0 {
+		c.Patience = defaultPatience
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

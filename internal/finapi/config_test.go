@@ -37,7 +37,7 @@ func TestConfigValidate(t *testing.T) {
 		"redirect http":      {func(c *Config) { c.RedirectURL = "http://x.test" }, []string{"FINAPI_REDIRECT_URL"}},
 		"redirect localhost": {func(c *Config) { c.RedirectURL = "https://localhost" }, []string{"FINAPI_REDIRECT_URL"}},
 		"redirect long":      {func(c *Config) { c.RedirectURL = "https://x.test/" + strings.Repeat("x", 2048) }, []string{"FINAPI_REDIRECT_URL"}},
-		"negatives":          {func(c *Config) { c.MaxConcurrent, c.RequestTimeout, c.MaxUsers = -1, -1, -1 }, []string{"concurrent", "timeout", "users"}},
+		"negatives":          {func(c *Config) { c.MaxConcurrent, c.RequestTimeout, c.MaxUsers, c.Patience = -1, -1, -1, -1 }, []string{"concurrent", "timeout", "users", "patience"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -75,7 +75,12 @@ func TestContract(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
-	if want := len(callNames()) + 3; checked != want {
+	for _, h := range []*host{c.accessHost, c.webFormHost} {
+		if !c.ping(t.Context(), h) {
+			t.Errorf("%s: got it down, want healthy", h.name)
+		}
+	}
+	if want := len(callNames()) + 5; checked != want {
 		t.Errorf("got %d requests checked, want %d", checked, want)
 	}
 }

@@ -10,10 +10,17 @@
 //     depend on them.
 //   - Gentleness. One limiter bounds the calls that run at the same time and
 //     adapts to how the provider copes; polls give way to real work. After a
-//     429 nothing is sent until the pause is over. While too many calls fail, a
-//     breaker sends one probe every five seconds and nothing else.
+//     429, or a 503 that says until when, nothing is sent until the pause is
+//     over. While too many calls fail, a breaker sends one probe every five
+//     seconds and nothing else.
+//   - Blame. An outage must use up nobody's attempts, however few calls there
+//     are to tell it by, and a call that alone fails must not be held for ever.
+//     So where nothing comes through any more, the host is asked how it is with
+//     a call without a token (a ping, at most one in five seconds): if it does
+//     not answer, the failed call is unavailable, else it is its own fault.
 //   - Errors. The provider's four shapes of error bodies, and whatever else a
 //     gateway may answer, become one [Error], whose [Class] says what to do.
+//     What ends an import must be in the provider's own words.
 //   - Doubt. Every answer is bounded in time and size and checked before it is
 //     used: a missing required field, another account's row or the answer to
 //     another request is an error, never a zero value.

@@ -21,8 +21,9 @@ const (
 	ClassUser Class = "user"
 	// ClassPermanent: repeating changes nothing, and the user cannot mend it either.
 	ClassPermanent Class = "permanent"
-	// ClassUnavailable: the provider as a whole takes no calls now, or refuses our
-	// client. No single call is to blame; RetryAfter says when to look again.
+	// ClassUnavailable: the provider as a whole takes no calls now, does not
+	// answer, or refuses our client. No single call is to blame; RetryAfter says
+	// when to look again.
 	ClassUnavailable Class = "unavailable"
 )
 
@@ -56,6 +57,7 @@ type Error struct {
 	RequestID  string        // our X-Request-Id, for the provider's support
 	RetryAfter time.Duration // when to try again; 0: no advice
 
+	unread bool   // a refused login whose body we could not read
 	detail string // what was wrong, in our own words; constant texts and field names only
 }
 
@@ -75,8 +77,8 @@ func (e *Error) Error() string {
 }
 
 // NotFound reports whether err says that what was asked for does not exist: it
-// was deleted or belongs to somebody else. A 404 that the provider itself did
-// not write, such as a gateway's page, is not one.
+// was deleted or belongs to somebody else. A 404 without the provider's own code
+// for that, such as a gateway's page, is not one.
 func NotFound(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Status == http.StatusNotFound && e.Class == ClassPermanent

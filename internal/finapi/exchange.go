@@ -35,6 +35,7 @@ type request struct {
 	body   any            // sent as JSON; nil: no body
 	form   url.Values     // sent as a form instead of body
 	bearer Secret         // token; empty: none
+	user   string         // id of the user for whom it is; empty: our client
 	answer any            // pointer that a 2xx answer is decoded into
 	check  func() problem // looks at the decoded answer
 }
@@ -65,29 +66,42 @@ func (c *Client) exchange(ctx context.Context, r request) error {
 	case f == nil:
 		c.gate.leave(p, healthy, false)
 		c.metrics.sent(r.op, status, "", took)
-		if r.op.needsContract() {
-			c.metrics.contractRefused.Set(0)
-		}
+		c.contract.covers(r.op)
+		c.host(r.op).answered()
+		c.host(r.op).wishes.serve(wish{r.user, r.op}, p.at)
 		return nil
 	case f.broken && ctx.Err() != nil:
 		c.gate.leave(p, unknown, false)
 		c.metrics.sent(r.op, 0, labelGone, took)
 		return abandoned(r.op, ctx.Err())
 	case f.broken:
-		c.gate.leave(p, f.health, f.Code == CodeTimeout)
+		c.gate.leave(p, f.health, f.strain)
 		c.metrics.sent(r.op, 0, f.Code, took)
 	default:
-		s, strain := health(status)
-		c.gate.leave(p, s, strain)
+		c.gate.leave(p, f.health, f.strain)
 		c.metrics.sent(r.op, status, "", took)
-		if status == http.StatusTooManyRequests {
-			f.RetryAfter = c.gate.slowDown(f.RetryAfter)
-		}
-		if status == http.StatusForbidden && r.op.needsContract() {
-			c.metrics.contractRefused.Set(1)
-		}
+		c.heed(r, f)
 	}
+	c.blame(ctx, r.op, f)
 	return &f.Error
+}
+
+// heed does what a refusal says about more than the call that was refused.
+func (c *Client) heed(r request, f *fault) {
+	switch {
+	case f.slowDown():
+		f.RetryAfter = c.gate.slowDown(f.RetryAfter)
+		f.Class = ClassUnavailable
+		if c.host(r.op).wishes.putOff(wish{r.user, r.op}, time.Now().Add(f.RetryAfter)) {
+			f.Class = ClassRetry
+		}
+	case f.Status == http.StatusForbidden && f.Class == ClassUnavailable && c.contract.refuses(r.op):
+		f.RetryAfter = refusedClientPause
+		f.detail = "our client may not make this call: it must be the data client, not the admin's, switched to API version 2, with Web Form enabled"
+	case f.Status == http.StatusForbidden && f.Class == ClassUnavailable:
+		f.Class = ClassPermanent
+		f.detail = "our client may make this call, but not for this"
+	}
 }
 
 // abandoned is the error of a call whose caller went away.
@@ -99,7 +113,17 @@ func abandoned(op operation, err error) error {
 type fault struct {
 	Error
 	broken bool // no answer, or none that can be used: Code says why, not the status
-	health sign // where broken
+	known  bool // not broken, and in the provider's own words
+	health sign
+	strain bool // there was too much for the provider to do
+}
+
+// slowDown reports whether the provider asks for a pause.
+func (f *fault) slowDown() bool {
+	if f.broken {
+		return false
+	}
+	return f.Status == http.StatusTooManyRequests || (f.Status == http.StatusServiceUnavailable && f.RetryAfter > 0)
 }
 
 // send makes the HTTP exchange within the request timeout. The fault is nil
@@ -109,7 +133,7 @@ func (c *Client) send(ctx context.Context, r request) (status int, _ *fault) {
 	defer cancel()
 	requestID := uuid.NewString()
 	broken := func(code string, health sign, detail string) (int, *fault) {
-		return status, &fault{broken: true, health: health, Error: Error{Operation: string(r.op), Status: status,
+		return status, &fault{broken: true, health: health, strain: code == CodeTimeout, Error: Error{Operation: string(r.op), Status: status,
 			Code: code, Class: ClassRetry, RequestID: requestID, detail: detail}}
 	}
 	var connected atomic.Bool
@@ -147,9 +171,17 @@ func (c *Client) send(ctx context.Context, r request) (status int, _ *fault) {
 	} else {
 		err = json.UnmarshalRead(body, r.answer)
 	}
+	// A form that was made cannot be made again, it would be one after the other.
+	// A page in its place is a gateway's, and no form was made.
+	final := func(status int, f *fault) (int, *fault) {
+		if r.op == opCreateForm && (status == http.StatusCreated || f.health == healthy) {
+			f.Class = ClassPermanent
+		}
+		return status, f
+	}
 	switch {
 	case body.tooLarge:
-		return broken(CodeTooLarge, failing, fmt.Sprintf("more than %d bytes", maxAnswer))
+		return final(broken(CodeTooLarge, failing, fmt.Sprintf("more than %d bytes", maxAnswer)))
 	case body.err != nil && isTimeout(ctx, body.err):
 		return broken(CodeTimeout, failing, "the answer did not end in time")
 	case body.err != nil:
@@ -157,19 +189,19 @@ func (c *Client) send(ctx context.Context, r request) (status int, _ *fault) {
 	case err != nil: // its text may quote the answer
 		// JSON comes from the provider, however wrong; what is none does not.
 		if _, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-			return broken(CodeMalformed, failing, "not JSON")
+			return final(broken(CodeMalformed, failing, "not JSON"))
 		}
-		return broken(CodeMalformed, healthy, "not the JSON that the contract describes")
+		return final(broken(CodeMalformed, healthy, "not the JSON that the contract describes"))
 	}
 	switch p := r.check(); p {
 	case "":
 		return status, nil
 	case foreignFormURL:
 		_, f := broken(CodeForeignFormURL, healthy, string(p))
-		f.Class = ClassPermanent // asking again would make one form after another
+		f.Class = ClassPermanent // what is wrong is a setting
 		return status, f
 	default:
-		return broken(CodeMalformed, healthy, string(p))
+		return final(broken(CodeMalformed, healthy, string(p)))
 	}
 }
 
@@ -236,11 +268,13 @@ func refusal(op operation, resp *http.Response, requestID string, body []byte) *
 		e.detail = "it refuses " + strings.Join(answer.fields[:min(len(answer.fields), 5)], ", ")
 	case 300 <= e.Status && e.Status < 400:
 		e.detail = "a redirect, which is not followed"
-	case e.Status == http.StatusForbidden && op.needsContract():
-		e.detail = "our client may not make this call: it must be the data client, not the admin's, switched to API version 2, with Web Form enabled"
-		e.RetryAfter = refusedClientPause
 	}
-	return &fault{Error: e}
+	f := &fault{Error: e, known: answer.known}
+	f.health, f.strain = health(e.Status)
+	if f.health == healthy && !f.known && e.Class == ClassRetry {
+		f.health = failing // somebody else answered in the provider's place
+	}
+	return f
 }
 
 // retryAfter reads the header: seconds or a date. Nonsense is no advice.

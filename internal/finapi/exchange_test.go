@@ -171,12 +171,13 @@ func TestNobodyThere(t *testing.T) {
 	config := testConfig()
 	config.AccessURL, config.WebFormURL = url, url
 	c := newClient(t, config)
-	for i := range breakerInARow {
+	for i := range breakerInARow - 1 {
 		e := wantError(t, readForm(t.Context(), c, c.User("u")), ClassRetry, CodeNetwork)
 		if !strings.Contains(e.Error(), "no connection") {
 			t.Errorf("call %d: got %q, want it to say that there was no connection", i, e)
 		}
 	}
+	wantError(t, readForm(t.Context(), c, c.User("u")), ClassUnavailable, CodeNetwork) // opens the breaker
 	wantError(t, readForm(t.Context(), c, c.User("u")), ClassUnavailable, CodeBreakerOpen)
 }
 

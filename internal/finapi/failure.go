@@ -1,6 +1,7 @@
 package finapi
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -23,6 +24,9 @@ func (f failure) code() string {
 	return f.codes[0]
 }
 
+// has reports whether a code is among them.
+func (f failure) has(code string) bool { return slices.Contains(f.codes, code) }
+
 // readFailure reads the body of an error answer. The provider has four shapes:
 //
 //	{"errors":[{"code":…,"type":…}], "requestId":…}    Access
@@ -37,8 +41,10 @@ func readFailure(body []byte) failure {
 			Code  string `json:"code"`
 			Field string `json:"field"`
 		} `json:"errors"`
-		Code  string `json:"code"`
-		Error string `json:"error"`
+		Code        string         `json:"code"`
+		Error       string         `json:"error"`
+		Description string         `json:"error_description"`
+		Status      jsontext.Value `json:"status"`
 	}
 	// What a person reads in it may be garbled; only the codes matter.
 	if json.Unmarshal(body, &b, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) != nil {
@@ -55,6 +61,11 @@ func readFailure(body []byte) failure {
 			continue
 		}
 		f.known = true
+	}
+	if b.Description == "" && b.Status != nil {
+		// {"timestamp":…,"status":404,"error":"Not Found","path":…} is what a
+		// server says for which nobody has written an answer.
+		b.Error = ""
 	}
 	for _, code := range []string{b.Code, b.Error} {
 		if code != "" {

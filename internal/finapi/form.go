@@ -182,16 +182,19 @@ func (c *Client) allowedFormURL(s string) bool {
 	}
 	// Sources disagree on the live host: webform-live.finapi.io is called, links
 	// may name webform.finapi.io. The domain is the provider's either way.
-	if u.Scheme == "https" && isProviders(c.webForm.Host) && isProviders(u.Host) {
+	host := plainHost(u.Host)
+	if u.Scheme == "https" && isProviders(plainHost(c.webForm.Host)) && isProviders(host) {
 		return true
 	}
-	return u.Scheme == "https" && slices.ContainsFunc(c.formHosts, func(host string) bool {
-		return strings.EqualFold(u.Host, host)
-	})
+	return u.Scheme == "https" && slices.Contains(c.formHosts, host)
 }
 
-func isProviders(host string) bool {
-	return strings.HasSuffix(strings.ToLower(host), ".finapi.io")
+func isProviders(host string) bool { return strings.HasSuffix(host, ".finapi.io") }
+
+// plainHost is a host of https in small letters, and without its port where that
+// says nothing.
+func plainHost(host string) string {
+	return strings.TrimSuffix(strings.ToLower(host), ":443")
 }
 
 // validFormID reports whether id can be a form's. It becomes part of a path.

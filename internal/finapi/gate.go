@@ -40,7 +40,10 @@ type held struct {
 }
 
 // pass is a call's permit. It must be given back with leave.
-type pass struct{ turn int }
+type pass struct {
+	turn int
+	at   time.Time
+}
 
 // enter waits for a permit. It returns held when the provider takes no calls
 // now, and the context's error when that ended first.
@@ -61,7 +64,7 @@ func (g *gate) enter(ctx context.Context, poll bool) (pass, *held, error) {
 		g.limiter.giveBack()
 		return pass{}, &held{CodeBreakerOpen, wait}, nil
 	}
-	return pass{turn}, nil, nil
+	return pass{turn, time.Now()}, nil, nil
 }
 
 // closed tells without waiting whether it is any use to enter.

@@ -280,7 +280,8 @@ func TestOutageHoldsCallsAndOneProbeEndsIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.on("get_form", answer(503, "<html>canary</html>"))
-		started, before := time.Now(), p.total()
+		p.on("ping_webform", answer(503, "<html>canary</html>"))
+		started, before := time.Now(), p.count("get_form")
 		var errs int
 		for time.Since(started) < 10*time.Minute {
 			err := readForm(t.Context(), c, user)
@@ -288,14 +289,17 @@ func TestOutageHoldsCallsAndOneProbeEndsIt(t *testing.T) {
 			if !ok {
 				t.Fatalf("got %v, want an *Error", err)
 			}
-			if errs++; errs > breakerInARow && e.Class != ClassUnavailable && e.Status == 0 {
+			if errs++; errs >= breakerInARow && e.Class != ClassUnavailable {
 				t.Fatalf("got class %q, want %q", e.Class, ClassUnavailable)
 			}
 			time.Sleep(max(e.RetryAfter, 100*time.Millisecond))
 		}
 		// A probe every five seconds.
-		if got := p.total() - before; got > breakerInARow+10*60/5+1 {
+		if got := p.count("get_form") - before; got > breakerInARow+10*60/5+1 {
 			t.Errorf("got %d calls in ten minutes, want at most one in five seconds", got)
+		}
+		if got := p.count("ping_webform"); got > 10*60/5+1 {
+			t.Errorf("got %d pings in ten minutes, want at most one in five seconds", got)
 		}
 		p.on("get_form", nil)
 		healed := time.Now()
@@ -393,6 +397,106 @@ func TestSlowDownWithoutAdviceGrows(t *testing.T) {
 	})
 }
 
+// TestSlowDownOfOneUserIsBounded: who alone is slowed down again and again, while
+// others are served, is not held for ever.
+func TestSlowDownOfOneUserIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, slow := range map[string]http.HandlerFunc{
+		"too many": answer(429, ""),
+		"not now":  func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "3"); reply(w, 503, "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newProvider()
+				p.on("list_accounts", slow)
+				c := p.client(t)
+				user, other := c.User("u"), c.User("v")
+				accounts := func() error { _, err := c.Accounts(t.Context(), user, 7); return err }
+				slowed := func(class Class) *Error {
+					t.Helper()
+					e, ok := errors.AsType[*Error](accounts())
+					if !ok || e.Class != class || e.RetryAfter <= 0 {
+						t.Fatalf("got %v, want class %q and a time to try again", e, class)
+					}
+					time.Sleep(e.RetryAfter)
+					return e
+				}
+				serve := func(user User) {
+					t.Helper()
+					if _, err := c.Connection(t.Context(), user, 7); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for range 3 { // nobody is served
+					slowed(ClassUnavailable)
+				}
+				if err := readForm(t.Context(), c, other); err != nil { // nor by that host
+					t.Fatal(err)
+				}
+				slowed(ClassUnavailable)
+				serve(other)
+				slowed(ClassRetry)
+				slowed(ClassUnavailable) // nobody was served since
+				serve(user)
+				slowed(ClassRetry) // even if it was the user, with something else
+				p.on("list_accounts", nil)
+				if err := accounts(); err != nil {
+					t.Fatal(err)
+				}
+				p.on("list_accounts", slow)
+				slowed(ClassUnavailable) // it begins anew
+				spent, err := repeat(t, 2*time.Hour, func() error {
+					_, _ = c.Connection(t.Context(), other, 7)
+					return accounts()
+				})
+				if err == nil || spent < engineBudget {
+					t.Errorf("among others: got %s spent in two hours and %v, want more than %s", spent, err, engineBudget)
+				}
+				p.on("list_accounts", nil)
+				if err := accounts(); err != nil {
+					t.Fatal(err)
+				}
+				p.on("list_accounts", slow)
+				if spent, _ := repeat(t, maxPutOff, accounts); spent > time.Minute {
+					t.Errorf("alone: got %s spent in %s, want next to nothing", spent, maxPutOff)
+				}
+				if spent, err := repeat(t, 2*time.Hour, accounts); err == nil || spent < engineBudget {
+					t.Errorf("alone, then: got %s spent in two hours and %v, want more than %s", spent, err, engineBudget)
+				}
+			})
+		})
+	}
+}
+
+// TestNotAvailableUntil: a 503 that says until when is obeyed as a 429 is.
+func TestNotAvailableUntil(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		c := p.client(t)
+		user := c.User("u")
+		if err := readForm(t.Context(), c, user); err != nil {
+			t.Fatal(err)
+		}
+		p.on("get_form", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "60")
+			reply(w, 503, "")
+		})
+		e := wantError(t, readForm(t.Context(), c, user), ClassUnavailable, CodeUnknownErrorAnswer)
+		if e.Status != 503 || e.RetryAfter < time.Minute || e.RetryAfter > 66*time.Second {
+			t.Errorf("got status %d and retry after %s, want 503 and about a minute", e.Status, e.RetryAfter)
+		}
+		before := p.total()
+		time.Sleep(59 * time.Second)
+		_, err := c.Accounts(t.Context(), user, 7)
+		wantError(t, err, ClassUnavailable, CodeSlowDown)
+		if got := p.total(); got != before {
+			t.Errorf("got %d calls during the pause, want none", got-before)
+		}
+	})
+}
+
 func TestManyRefusalsTogetherAreOnePause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -453,5 +557,38 @@ func TestContractRefusedIsShown(t *testing.T) {
 	p.on("create_form", nil)
 	if _, err := c.CreateForm(ctx, user, FormRequest{}); err != nil || shown() != 0 {
 		t.Errorf("got %v after a success (%v), want 0", shown(), err)
+	}
+}
+
+// TestForbiddenReads: to read is refused to all or to one.
+func TestForbiddenReads(t *testing.T) {
+	t.Parallel()
+	for _, op := range []string{"get_form", "get_connection", "list_accounts", "list_transactions"} {
+		t.Run(op, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newProvider()
+				c := p.client(t)
+				call := func() error { return calls(c, c.User("u"))[op](t.Context()) }
+				shown := func() float64 { return testutil.ToFloat64(c.metrics.contractRefused) }
+				p.on(op, answer(403, accessError("FORBIDDEN")))
+				if e := wantError(t, call(), ClassUnavailable, "FORBIDDEN"); e.RetryAfter != refusedClientPause || shown() != 1 {
+					t.Errorf("got retry after %s and %v shown, want %s and 1", e.RetryAfter, shown(), refusedClientPause)
+				}
+				p.on(op, nil)
+				if err := call(); err != nil || shown() != 0 {
+					t.Fatalf("got %v and %v shown, want success and 0", err, shown())
+				}
+				p.on(op, answer(403, accessError("FORBIDDEN")))
+				time.Sleep(ownRefusal - time.Second)
+				if e := wantError(t, call(), ClassPermanent, "FORBIDDEN"); e.RetryAfter != 0 || shown() != 0 {
+					t.Errorf("got retry after %s and %v shown, want this import's own refusal", e.RetryAfter, shown())
+				}
+				time.Sleep(time.Second)
+				wantError(t, call(), ClassUnavailable, "FORBIDDEN")
+				p.on(op, answer(403, "<html>canary</html>"))
+				wantError(t, call(), ClassRetry, CodeUnknownErrorAnswer)
+			})
+		})
 	}
 }

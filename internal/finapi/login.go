@@ -14,7 +14,8 @@ import (
 const maxToken = 8192 // characters the provider allows itself
 
 // login calls the token endpoint. It decides what its refusals mean: 400 is
-// about the user, 401 about our client, 423 says that the user is locked.
+// about the user, 401 about our client, 423 says that the user is locked. Any
+// other error answer is none, but a gateway's.
 func (c *Client) login(ctx context.Context, g grant) (token, error) {
 	form := url.Values{
 		"client_id":     {c.credentials.clientID},
@@ -34,7 +35,7 @@ func (c *Client) login(ctx context.Context, g grant) (token, error) {
 	var answer api.AccessToken
 	sent := time.Now()
 	err := c.exchange(ctx, request{
-		op: g.op, method: http.MethodPost, path: "/api/v2/oauth/token", form: form,
+		op: g.op, method: http.MethodPost, path: "/api/v2/oauth/token", form: form, user: g.user.ID,
 		answer: &answer, check: func() problem { return checkToken(answer) },
 	})
 	if err != nil {
@@ -51,13 +52,10 @@ func (c *Client) login(ctx context.Context, g grant) (token, error) {
 	}, nil
 }
 
-// refusedLogin rewrites the error of a login that was refused.
+// refusedLogin rewrites the error of a login that was refused. Others, such as a
+// gateway's, it leaves alone.
 func refusedLogin(op operation, e *Error) {
-	switch e.Status {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-		return
-	}
-	if e.Status < 400 || e.Status > 499 || e.Code == CodeMixedUp || e.Code == CodeNetwork || e.Code == CodeTimeout {
+	if e.Class != ClassPermanent || e.Status < 400 {
 		return
 	}
 	// The status decides, unless the body says plainly whose fault it is.
@@ -69,6 +67,7 @@ func refusedLogin(op operation, e *Error) {
 		ours = op == opClientToken
 	}
 	said := e.Code
+	e.unread = said == CodeUnknownErrorAnswer
 	if ours {
 		e.Code, e.Class, e.RetryAfter = CodeClientRefused, ClassUnavailable, refusedClientPause
 		e.detail = "check BANKIMPORT_FINAPI_CLIENT_ID, BANKIMPORT_FINAPI_CLIENT_SECRET and BANKIMPORT_FINAPI_ACCESS_URL"
@@ -79,7 +78,7 @@ func refusedLogin(op operation, e *Error) {
 			e.detail = "the provider has locked this user; " + e.detail
 		}
 	}
-	if said != CodeUnknownErrorAnswer {
+	if !e.unread {
 		e.detail += "; the provider says " + said
 	}
 }

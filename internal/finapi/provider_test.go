@@ -70,6 +70,10 @@ func operationOf(r *http.Request) string {
 		}
 	case "POST /api/v2/users":
 		return "create_user"
+	case "GET /api/v2/clientConfiguration":
+		return "ping_access"
+	case "GET /api/webForms":
+		return "ping_webform"
 	case "GET /api/v2/accounts":
 		return "list_accounts"
 	case "GET /api/v2/transactions":
@@ -120,6 +124,10 @@ func (p *provider) usual(w http.ResponseWriter, r *http.Request, op string) {
 			refresh = fmt.Sprintf(`,"refresh_token":"refresh-%d"`, n)
 		}
 		reply(w, 200, fmt.Sprintf(`{"access_token":"token-%d","token_type":"bearer","expires_in":%d,"scope":"all"%s}`, n, life, refresh))
+	case "ping_access":
+		reply(w, 401, authError("unauthorized"))
+	case "ping_webform":
+		reply(w, 401, formError("UNAUTHORIZED"))
 	case "create_user":
 		var body struct{ ID string }
 		_ = json.NewDecoder(r.Body).Decode(&body)
@@ -259,6 +267,11 @@ func authError(code string) string {
 
 func formError(code string) string {
 	return fmt.Sprintf(`{"code":%q,"description":"canary","timestamp":"2026-03-02T13:51:08.973+0000","endpoint":"POST /x"}`, code)
+}
+
+// springError is what a server answers for which nobody wrote an answer.
+func springError(status int, text string) string {
+	return fmt.Sprintf(`{"timestamp":"2026-08-13T18:12:22.011+00:00","status":%d,"error":%q,"path":"/canary"}`, status, text)
 }
 
 const formInvalid = `{"errors":[{"field":"callbacks.finalised","message":"canary"},{"field":"canary","message":"canary"}],"timestamp":1646229068,"endpoint":"x"}`

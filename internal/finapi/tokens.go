@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -16,6 +17,7 @@ const (
 	refreshGap         = time.Minute      // between refreshes of one user's token that did not help
 	refusedClientPause = 15 * time.Second // before our own login is tried again after a refusal
 	refusedUserPause   = time.Hour        // the provider locks users who fail too often
+	unreadRefusalPause = time.Minute      // where it may have been a gateway that refused the user
 	shortTokenLogGap   = time.Minute
 )
 
@@ -63,7 +65,9 @@ type slot struct {
 	failure    error     // how the last of these went
 	refusal    *Error    // a refused login, until
 	refusedTil time.Time
-	exists     bool // the user was created or found
+	exists     bool      // the user was created or found
+	ended      Secret    // token that had run out when the login repeated it,
+	endedAt    time.Time // and when
 }
 
 // tokens caches the tokens of our client and of the users used last.
@@ -176,6 +180,10 @@ func (t *tokens) ask(ctx context.Context, s *slot) (Secret, error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if err == nil && s.countedDown(fresh) {
+		s.lastAsk = sent
+		err = ranOut(g.op)
+	}
 	s.tries++
 	s.failure = err
 	if err != nil {
@@ -215,7 +223,11 @@ func (t *tokens) remember(s *slot, err error) {
 		t.client.token = token{}
 		t.metrics.clientRefused.Set(1)
 	case CodeUserRefused:
-		s.refusal, s.refusedTil = e, time.Now().Add(refusedUserPause)
+		pause := refusedUserPause
+		if e.unread {
+			pause = unreadRefusalPause
+		}
+		s.refusal, s.refusedTil = e, time.Now().Add(pause)
 		s.token, s.exists = token{}, false
 		t.metrics.userRefused.Inc()
 	}
@@ -256,6 +268,9 @@ func (t *tokens) forForm(ctx context.Context, s *slot) (Secret, error) {
 	defer t.mu.Unlock()
 	now = time.Now()
 	left := s.token.left(now)
+	if s.over(s.token.access) {
+		return "", ranOut(opUserToken)
+	}
 	if left <= 0 { // dropped or run out since: whoever calls with it gets a 401 and logs in
 		return access, nil
 	}
@@ -276,6 +291,7 @@ func (t *tokens) refreshed(s *slot, old, fresh token, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch e, ok := errors.AsType[*Error](err); {
+	case err == nil && s.countedDown(fresh):
 	case err == nil:
 		if fresh.refresh == "" {
 			fresh.refresh = old.refresh
@@ -344,6 +360,30 @@ func (s *slot) refused(now time.Time) *Error {
 		e.RetryAfter = s.refusedTil.Sub(now)
 	}
 	return &e
+}
+
+// countedDown reports whether a token that seems to be for ever, with a life of
+// 0, is one whose life has been counted down to 0, and remembers it. It is called
+// with tokens.mu held. Where nothing is known of the token's life, as after a
+// start, it cannot tell.
+func (s *slot) countedDown(fresh token) bool {
+	if fresh.life == 0 && s.ended != fresh.access && s.token.access == fresh.access && s.token.life != 0 {
+		s.ended, s.endedAt = fresh.access, time.Now()
+	}
+	return fresh.life == 0 && s.over(fresh.access)
+}
+
+// over reports whether a token has just now been counted down to its end. It is
+// called with tokens.mu held.
+func (s *slot) over(access Secret) bool {
+	return access != "" && s.ended == access && time.Since(s.endedAt) < deadToken
+}
+
+func ranOut(op operation) *Error {
+	return &Error{
+		Operation: string(op), Status: http.StatusOK, Code: CodeTokenRefused, Class: ClassRetry, RetryAfter: askGap,
+		detail: "the login repeats a token that has run out",
+	}
 }
 
 // take waits for the turn.

@@ -311,6 +311,14 @@ func TestRefusedLogins(t *testing.T) {
 		"400 without a body":       {400, "", ClassPermanent, CodeUserRefused, []string{"BANKIMPORT_USER_KEY"}},
 		"user not verified":        {403, accessError("USER_NOT_VERIFIED"), ClassPermanent, CodeUserRefused, []string{"USER_NOT_VERIFIED"}},
 		"user locked":              {423, accessError("LOCKED"), ClassPermanent, CodeUserRefused, []string{"locked"}},
+		"403 of a gateway":         {403, "<html>canary</html>", ClassRetry, CodeUnknownErrorAnswer, nil},
+		"403 of a server":          {403, springError(403, "Forbidden"), ClassRetry, CodeUnknownErrorAnswer, nil},
+		"403 without a body":       {403, "", ClassRetry, CodeUnknownErrorAnswer, nil},
+		"404 of a gateway":         {404, "<html>canary</html>", ClassRetry, CodeUnknownErrorAnswer, nil},
+		"404 in Access's shape":    {404, accessError("UNKNOWN_ENTITY"), ClassRetry, "UNKNOWN_ENTITY", nil},
+		"405 of a gateway":         {405, "", ClassRetry, CodeUnknownErrorAnswer, nil},
+		"413 of a gateway":         {413, "<html>canary</html>", ClassRetry, CodeUnknownErrorAnswer, nil},
+		"451 of a gateway":         {451, "", ClassRetry, CodeUnknownErrorAnswer, nil},
 		"wrong client":             {401, authError("invalid_client"), ClassUnavailable, CodeClientRefused, []string{"BANKIMPORT_FINAPI_CLIENT_ID"}},
 		"wrong client, other body": {401, "", ClassUnavailable, CodeClientRefused, []string{"BANKIMPORT_FINAPI_CLIENT_SECRET"}},
 		"statuses swapped, client": {400, authError("invalid_client"), ClassUnavailable, CodeClientRefused, nil},
@@ -386,6 +394,78 @@ func TestRefusedUserIsNotTriedAgainForAWhile(t *testing.T) {
 			t.Errorf("after the pause: %v", err)
 		}
 	})
+}
+
+// TestUnreadRefusalIsNotRememberedForLong: it may have been a gateway's.
+func TestUnreadRefusalIsNotRememberedForLong(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{400, 423} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newProvider()
+			p.on("user_token", answer(status, "<html>canary</html>"))
+			c := p.client(t)
+			user := c.User("u")
+			for range 3 { // still, the provider locks users who fail
+				wantError(t, readForm(t.Context(), c, user), ClassPermanent, CodeUserRefused)
+			}
+			if got := p.count("user_token"); got != 1 {
+				t.Errorf("status %d: got %d logins, want 1", status, got)
+			}
+			p.on("user_token", nil)
+			time.Sleep(unreadRefusalPause)
+			if err := readForm(t.Context(), c, user); err != nil {
+				t.Errorf("status %d: %v", status, err)
+			}
+		})
+	}
+}
+
+// TestTokenCountedDownToZeroIsNotForEver: 0 means never, and the end of a
+// countdown.
+func TestTokenCountedDownToZeroIsNotForEver(t *testing.T) {
+	t.Parallel()
+	for _, refresh := range []string{"", "r"} { // the refresh repeats the token, too
+		synctest.Test(t, func(t *testing.T) {
+			p := newProvider()
+			c := p.client(t)
+			user := c.User("u")
+			form := func() error { _, err := c.CreateForm(t.Context(), user, FormRequest{}); return err }
+			p.on("user_token", answer(200, tokenJSON("same", 30, refresh)))
+			p.on("refresh_token", answer(200, tokenJSON("same", 0, "")))
+			if refresh == "" {
+				if err := form(); err != nil { // short, but alive
+					t.Fatal(err)
+				}
+			} else if err := readForm(t.Context(), c, user); err != nil {
+				t.Fatal(err)
+			}
+			before := p.count("create_form")
+			time.Sleep(29 * time.Second)
+			p.on("user_token", answer(200, tokenJSON("same", 0, refresh)))
+			for range 3 {
+				e := wantError(t, form(), ClassRetry, CodeTokenRefused)
+				if e.RetryAfter != askGap {
+					t.Errorf("got retry after %s, want %s", e.RetryAfter, askGap)
+				}
+				time.Sleep(time.Second)
+			}
+			if got := p.count("create_form") - before; got != 0 {
+				t.Errorf("got %d forms with a token at its end, want none", got)
+			}
+			p.on("user_token", answer(200, tokenJSON("new", 3599, "")))
+			if err := form(); err != nil {
+				t.Errorf("with a new token: %v", err)
+			}
+			// A token that is for ever after all is found out to be.
+			p.on("user_token", answer(200, tokenJSON("new", 0, "")))
+			time.Sleep(time.Hour)
+			wantError(t, form(), ClassRetry, CodeTokenRefused)
+			time.Sleep(deadToken)
+			if err := form(); err != nil {
+				t.Errorf("after a while: %v", err)
+			}
+		})
+	}
 }
 
 func TestRefusedUserComesBackWhenItIsCreated(t *testing.T) {

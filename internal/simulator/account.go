@@ -84,7 +84,7 @@ func (a *account) written(now time.Time) api.Account {
 	via := api.AccountInterface{
 		BankingInterface: api.BankingInterface(a.connection.via), Status: a.status(now),
 		Capabilities: []string{"DATA_DOWNLOAD"}, PaymentCapabilities: noPayments(),
-		LastUpdateAttempt: accessTime(a.connection.made),
+		LastUpdateAttempt: api.UnreadTime{Time: accessTime(a.connection.made)},
 	}
 	written := api.Account{
 		ID: a.id, BankConnectionID: a.connection.id, AccountName: a.Name, AccountHolderName: a.Holder, AccountHolderID: "XXXXX",

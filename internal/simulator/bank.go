@@ -68,7 +68,7 @@ func (s *Simulator) getBank(c *call) (int, any, *refusal) {
 
 // writtenBank is a bank as Access shows it. Nobody counts its popularity here.
 func (s *Simulator) writtenBank(b Bank) api.Bank {
-	written := api.Bank{ID: b.ID, Name: b.Name, Bic: b.BIC, Blz: b.BLZ, City: b.City, IsTestBank: b.TestBank}
+	written := api.Bank{ID: b.ID, Name: b.Name, Bic: b.BIC, Blz: api.UnreadText(b.BLZ), City: api.UnreadText(b.City), IsTestBank: api.UnreadFlag(b.TestBank)}
 	for _, i := range b.Interfaces {
 		properties := []string{}
 		if b.Redirect {

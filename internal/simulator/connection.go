@@ -248,7 +248,7 @@ func (s *Simulator) writtenConnection(c *connection, now time.Time) api.BankConn
 		LoginCredentials:   []map[string]any{{"label": loginLabel, "value": nil}, {"label": passwordLabel, "value": nil}},
 		TwoStepProcedures:  []map[string]any{},
 		UserActionRequired: &c.actionRequired,
-		MaxDaysForDownload: c.maxDays,
+		MaxDaysForDownload: api.UnreadInt(c.maxDays),
 	}
 	if !c.downloading(now) { // OK says that the login worked, whatever became of the accounts
 		via.LastManualUpdate = api.UpdateResult{Result: api.UpdateResultCodeOK, Timestamp: accessTime(c.ready)}
@@ -258,7 +258,7 @@ func (s *Simulator) writtenConnection(c *connection, now time.Time) api.BankConn
 		}
 	}
 	written := api.BankConnection{
-		ID: c.id, Name: c.name, Bank: s.writtenBank(c.bank),
+		ID: c.id, Name: api.UnreadText(c.name), Bank: s.writtenBank(c.bank),
 		UpdateStatus: c.updateStatus(now), CategorizationStatus: c.categorizationStatus(now),
 		Interfaces: []api.BankConnectionInterface{via},
 		AccountIds: []int64{},

@@ -172,5 +172,5 @@ func (p page) of(total int) (from, to int) {
 
 func (p page) paging(total int) api.Paging {
 	count := (total + p.size - 1) / p.size
-	return api.Paging{Page: &p.number, PerPage: &p.size, PageCount: &count, TotalCount: &total}
+	return api.Paging{Page: &p.number, PerPage: api.UnreadInt(p.size), PageCount: &count, TotalCount: &total}
 }

@@ -175,27 +175,27 @@ func (r row) written(c *call) transaction {
 		ValueDate: api.DayOf(d.Valued), BankBookingDate: api.DayOf(d.Booked), FinapiBookingDate: api.DayOf(d.Booked),
 		Amount: number(d.Amount), Purpose: d.Purpose, Type: d.Type,
 		CounterpartName: d.Counterpart.Name, CounterpartIban: d.Counterpart.IBAN, CounterpartAccountNumber: d.Counterpart.Number,
-		CounterpartBlz: d.Counterpart.BLZ, CounterpartBic: d.Counterpart.BIC, CounterpartBankName: d.Counterpart.BankName,
+		CounterpartBlz: api.UnreadText(d.Counterpart.BLZ), CounterpartBic: d.Counterpart.BIC, CounterpartBankName: d.Counterpart.BankName,
 		CounterpartMandateReference: d.Counterpart.Mandate, CounterpartCreditorID: d.Counterpart.Creditor,
 		CounterpartDebitorID: d.Counterpart.Debitor, CounterpartCustomerReference: d.Counterpart.CustomerRef,
 		TypeCodeZka: d.ZKA, TypeCodeSwift: d.SWIFT, SepaPurposeCode: d.SEPAPurpose,
-		BankTransactionCode: d.Code, BankTransactionCodeDescription: d.CodeGerman,
+		BankTransactionCode: d.Code, BankTransactionCodeDescription: api.UnreadText(d.CodeGerman),
 		Primanota: d.Primanota, EndToEndReference: d.EndToEnd,
 		Labels: []api.Label{}, IsPotentialDuplicate: &extra.duplicate, IsAdjustingEntry: &extra.adjusting, IsNew: true,
 		ImportDate: accessTime(r.account.importedAt()),
 	}
 	if c.english {
-		t.BankTransactionCodeDescription = d.CodeEnglish
+		t.BankTransactionCodeDescription = api.UnreadText(d.CodeEnglish)
 	}
 	if category := r.category(d, c.now); category != nil {
-		t.Category = api.Category{ID: category.ID, Name: category.Name, ParentID: category.ParentID, ParentName: category.ParentName, IsCustom: &no}
+		t.Category = api.Category{ID: api.UnreadInt(category.ID), Name: category.Name, ParentID: api.UnreadInt(category.ParentID), ParentName: category.ParentName, IsCustom: &no}
 	}
 	if d.OriginalCurrency != "" {
 		t.OriginalAmount, t.OriginalCurrency = number(d.Original), d.OriginalCurrency
 		t.FeeAmount, t.FeeCurrency = number(d.Fee), d.FeeCurrency
 	}
 	if t.Children = r.splits(); extra.part {
-		t.ParentID = row{r.account, extra.like}.id()
+		t.ParentID = api.UnreadInt(row{r.account, extra.like}.id())
 	}
 	written := transaction{Transaction: t}
 	if d.Currency != "" {

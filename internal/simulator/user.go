@@ -84,7 +84,7 @@ func (s *Simulator) createUser(c *call) (int, any, *refusal) {
 		return 0, nil, full("MaxUsers")
 	}
 	s.users[key] = u
-	return http.StatusCreated, api.User{ID: u.id, Password: u.password, Email: u.email, Phone: u.phone, IsAutoUpdateEnabled: u.autoUpdate}, nil
+	return http.StatusCreated, api.User{ID: u.id, Password: api.UnreadText(u.password), Email: api.UnreadText(u.email), Phone: api.UnreadText(u.phone), IsAutoUpdateEnabled: api.UnreadFlag(u.autoUpdate)}, nil
 }
 
 // deleteUser is DELETE /api/v2/users: the user goes and takes everything along.

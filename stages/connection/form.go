@@ -44,7 +44,7 @@ func (h *handler) readForm(ctx context.Context, t pipeline.Trigger, st *state) (
 // for whatever reason, one more read is.
 func (h *handler) endForm(ctx context.Context, user finapi.User, id string) (finapi.Form, error) {
 	form, err := h.provider.CancelForm(ctx, user, id)
-	if flow.Refused(err) {
+	if flow.CancelRefused(err) {
 		return h.provider.Form(ctx, user, id)
 	}
 	if err != nil {

@@ -328,6 +328,7 @@ func TestFormDeadline(t *testing.T) {
 		"cancelled, connection":  {final(form(finapi.FormCancelled, 77, "")), nil, false, ending{}, 1},
 		"upstream had cancelled": {final(form(finapi.FormCancelled, 0, "")), nil, true, ending{schemas.ReasonCancelled, "CANCELLED", 0}, 1},
 		"not there":              {fails(errGone), fails(errGone), false, ending{schemas.ReasonFormGone, "NOT_FOUND", 0}, 2},
+		"a gateway's 404":        {fails(refused(404, finapi.CodeUnknownErrorAnswer, finapi.ClassRetry)), openForm, false, ending{schemas.ReasonFormExpired, "IN_PROGRESS", 0}, 2},
 		"already final":          {fails(refused(422, "NOT_ALLOWED", finapi.ClassPermanent)), final(form(finapi.FormCompleted, 77, "")), false, ending{}, 2},
 		"already expired":        {fails(refused(403, "FORBIDDEN", finapi.ClassPermanent)), final(form(finapi.FormExpired, 0, "")), false, ending{schemas.ReasonFormExpired, "EXPIRED", 0}, 2},
 		"cannot be cancelled":    {fails(refused(405, finapi.CodeUnknownErrorAnswer, finapi.ClassPermanent)), openForm, false, ending{schemas.ReasonFormExpired, "IN_PROGRESS", 0}, 2},

@@ -38,7 +38,7 @@ func (h *handler) cancelForm(ctx context.Context, t pipeline.Trigger, st state, 
 	switch form, err := h.Provider.CancelForm(ctx, h.Provider.User(st.UserID), st.FormID); {
 	case err == nil:
 		hint.ToldStatus = string(form.Status)
-	case !flow.Refused(err):
+	case !flow.CancelRefused(err):
 		if _, err := flow.OfError(err, schemas.ReasonFormGone); err != nil {
 			return pipeline.Result{}, fmt.Errorf("cancel web form: %w", err)
 		}

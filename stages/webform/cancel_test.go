@@ -87,6 +87,7 @@ func TestCancelOpenForm(t *testing.T) {
 		}, "COMPLETED"},
 		"the form is gone":      {refused(404, "NOT_FOUND", finapi.ClassPermanent), ""},
 		"there is no such call": {refused(405, "NOT_ALLOWED", finapi.ClassPermanent), ""},
+		"a gateway's 404":       {refused(404, finapi.CodeUnknownErrorAnswer, finapi.ClassRetry), ""},
 		"it is busy":            {refused(423, "LOCKED", finapi.ClassWait), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,6 +120,7 @@ func TestCancelInTrouble(t *testing.T) {
 	}{
 		"the provider fails":   {&finapi.Error{Operation: "cancel_form", Status: 500, Code: "INTERNAL_SERVER_ERROR", Class: finapi.ClassRetry}, false},
 		"the provider is down": {&finapi.Error{Operation: "cancel_form", Code: finapi.CodeBreakerOpen, Class: finapi.ClassUnavailable, RetryAfter: time.Second}, true},
+		"all is 404 just now":  {&finapi.Error{Operation: "cancel_form", Status: 404, Code: finapi.CodeUnknownErrorAnswer, Class: finapi.ClassUnavailable}, true},
 		"something else":       {errors.New("broken"), false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -320,7 +320,7 @@ type AccessToken struct {
 	RefreshToken string `json:"refresh_token,omitempty,omitzero"`
 
 	// Scope always all
-	Scope string `json:"scope"`
+	Scope UnreadText `json:"scope"`
 
 	// TokenType always bearer
 	TokenType string `json:"token_type"`
@@ -328,10 +328,10 @@ type AccessToken struct {
 
 // Account defines model for Account.
 type Account struct {
-	AccountCurrency   string `json:"accountCurrency,omitempty,omitzero"`
-	AccountHolderID   string `json:"accountHolderId,omitempty,omitzero"`
-	AccountHolderName string `json:"accountHolderName,omitempty,omitzero"`
-	AccountName       string `json:"accountName,omitempty,omitzero"`
+	AccountCurrency   string     `json:"accountCurrency,omitempty,omitzero"`
+	AccountHolderID   UnreadText `json:"accountHolderId,omitempty,omitzero"`
+	AccountHolderName string     `json:"accountHolderName,omitempty,omitzero"`
+	AccountName       string     `json:"accountName,omitempty,omitzero"`
 
 	// AccountNumber Leading zeros may come and go
 	AccountNumber    string          `json:"accountNumber"`
@@ -344,9 +344,9 @@ type Account struct {
 	Iban             string             `json:"iban,omitempty,omitzero"`
 	ID               int64              `json:"id"`
 	Interfaces       []AccountInterface `json:"interfaces"`
-	IsNew            bool               `json:"isNew"`
-	IsSeized         bool               `json:"isSeized"`
-	Overdraft        OptionalDecimal    `json:"overdraft,omitempty,omitzero"`
+	IsNew            UnreadFlag         `json:"isNew"`
+	IsSeized         UnreadFlag         `json:"isSeized"`
+	Overdraft        UnreadNumber       `json:"overdraft,omitempty,omitzero"`
 	OverdraftLimit   OptionalDecimal    `json:"overdraftLimit,omitempty,omitzero"`
 	SubAccountNumber string             `json:"subAccountNumber,omitempty,omitzero"`
 }
@@ -354,10 +354,10 @@ type Account struct {
 // AccountInterface defines model for AccountInterface.
 type AccountInterface struct {
 	BankingInterface     BankingInterface       `json:"bankingInterface"`
-	Capabilities         []string               `json:"capabilities"`
+	Capabilities         UnreadTexts            `json:"capabilities"`
 	LastSuccessfulUpdate OptionalTime           `json:"lastSuccessfulUpdate,omitempty,omitzero"`
-	LastUpdateAttempt    OptionalTime           `json:"lastUpdateAttempt,omitempty,omitzero"`
-	PaymentCapabilities  map[string]interface{} `json:"paymentCapabilities"`
+	LastUpdateAttempt    UnreadTime             `json:"lastUpdateAttempt,omitempty,omitzero"`
+	PaymentCapabilities  UnreadObject           `json:"paymentCapabilities"`
 	Status               AccountInterfaceStatus `json:"status"`
 }
 
@@ -380,15 +380,15 @@ type AuthError struct {
 
 // Bank defines model for Bank.
 type Bank struct {
-	Bic        string                   `json:"bic,omitempty,omitzero"`
-	Blz        string                   `json:"blz"`
-	City       string                   `json:"city,omitempty,omitzero"`
-	ID         int64                    `json:"id"`
-	Interfaces []map[string]interface{} `json:"interfaces"`
-	IsBeta     bool                     `json:"isBeta"`
-	IsTestBank bool                     `json:"isTestBank"`
-	Name       string                   `json:"name"`
-	Popularity int                      `json:"popularity"`
+	Bic        string        `json:"bic,omitempty,omitzero"`
+	Blz        UnreadText    `json:"blz"`
+	City       UnreadText    `json:"city,omitempty,omitzero"`
+	ID         int64         `json:"id"`
+	Interfaces UnreadObjects `json:"interfaces"`
+	IsBeta     UnreadFlag    `json:"isBeta"`
+	IsTestBank UnreadFlag    `json:"isTestBank"`
+	Name       string        `json:"name"`
+	Popularity UnreadInt     `json:"popularity"`
 }
 
 // BankConnection defines model for BankConnection.
@@ -398,7 +398,7 @@ type BankConnection struct {
 	CategorizationStatus CategorizationStatus      `json:"categorizationStatus"`
 	ID                   int64                     `json:"id"`
 	Interfaces           []BankConnectionInterface `json:"interfaces"`
-	Name                 string                    `json:"name,omitempty,omitzero"`
+	Name                 UnreadText                `json:"name,omitempty,omitzero"`
 	UpdateStatus         UpdateStatus              `json:"updateStatus"`
 }
 
@@ -410,11 +410,11 @@ type BankConnectionInterface struct {
 	LastAutoUpdate UpdateResult `json:"lastAutoUpdate,omitempty,omitzero"`
 
 	// LastManualUpdate OK says that the login worked, nothing about accounts
-	LastManualUpdate   UpdateResult             `json:"lastManualUpdate,omitempty,omitzero"`
-	LoginCredentials   []map[string]interface{} `json:"loginCredentials"`
-	MaxDaysForDownload int                      `json:"maxDaysForDownload"`
-	TwoStepProcedures  []map[string]interface{} `json:"twoStepProcedures"`
-	UserActionRequired *bool                    `json:"userActionRequired"`
+	LastManualUpdate   UpdateResult  `json:"lastManualUpdate,omitempty,omitzero"`
+	LoginCredentials   UnreadObjects `json:"loginCredentials"`
+	MaxDaysForDownload UnreadInt     `json:"maxDaysForDownload"`
+	TwoStepProcedures  UnreadObjects `json:"twoStepProcedures"`
+	UserActionRequired *bool         `json:"userActionRequired"`
 }
 
 // BankingInterface defines model for BankingInterface.
@@ -426,11 +426,11 @@ type CategorizationStatus string
 // Category defines model for Category.
 type Category struct {
 	// ID Differs between environments
-	ID         int64  `json:"id"`
-	IsCustom   *bool  `json:"isCustom"`
-	Name       string `json:"name"`
-	ParentID   int64  `json:"parentId,omitempty,omitzero"`
-	ParentName string `json:"parentName,omitempty,omitzero"`
+	ID         UnreadInt `json:"id"`
+	IsCustom   *bool     `json:"isCustom"`
+	Name       string    `json:"name"`
+	ParentID   UnreadInt `json:"parentId,omitempty,omitzero"`
+	ParentName string    `json:"parentName,omitempty,omitzero"`
 }
 
 // Date defines model for Date.
@@ -525,10 +525,10 @@ type OptionalTime = Time
 
 // Paging defines model for Paging.
 type Paging struct {
-	Page       *int `json:"page"`
-	PageCount  *int `json:"pageCount"`
-	PerPage    *int `json:"perPage"`
-	TotalCount *int `json:"totalCount"`
+	Page       *int      `json:"page"`
+	PageCount  *int      `json:"pageCount"`
+	PerPage    UnreadInt `json:"perPage"`
+	TotalCount *int      `json:"totalCount"`
 }
 
 // TokenRequest defines model for TokenRequest.
@@ -549,14 +549,14 @@ type Transaction struct {
 	Amount                         Decimal         `json:"amount"`
 	BankBookingDate                Date            `json:"bankBookingDate"`
 	BankTransactionCode            string          `json:"bankTransactionCode,omitempty,omitzero"`
-	BankTransactionCodeDescription string          `json:"bankTransactionCodeDescription,omitempty,omitzero"`
+	BankTransactionCodeDescription UnreadText      `json:"bankTransactionCodeDescription,omitempty,omitzero"`
 	Category                       Category        `json:"category,omitempty,omitzero"`
-	Children                       []int64         `json:"children,omitempty,omitzero"`
+	Children                       UnreadInts      `json:"children,omitempty,omitzero"`
 	CompensationAmount             OptionalDecimal `json:"compensationAmount,omitempty,omitzero"`
 	CounterpartAccountNumber       string          `json:"counterpartAccountNumber,omitempty,omitzero"`
 	CounterpartBankName            string          `json:"counterpartBankName,omitempty,omitzero"`
 	CounterpartBic                 string          `json:"counterpartBic,omitempty,omitzero"`
-	CounterpartBlz                 string          `json:"counterpartBlz,omitempty,omitzero"`
+	CounterpartBlz                 UnreadText      `json:"counterpartBlz,omitempty,omitzero"`
 	CounterpartCreditorID          string          `json:"counterpartCreditorId,omitempty,omitzero"`
 	CounterpartCustomerReference   string          `json:"counterpartCustomerReference,omitempty,omitzero"`
 	CounterpartDebitorID           string          `json:"counterpartDebitorId,omitempty,omitzero"`
@@ -566,8 +566,8 @@ type Transaction struct {
 
 	// Currency The account's where it is missing
 	Currency          string          `json:"currency,omitempty,omitzero"`
-	DifferentCreditor string          `json:"differentCreditor,omitempty,omitzero"`
-	DifferentDebitor  string          `json:"differentDebitor,omitempty,omitzero"`
+	DifferentCreditor UnreadText      `json:"differentCreditor,omitempty,omitzero"`
+	DifferentDebitor  UnreadText      `json:"differentDebitor,omitempty,omitzero"`
 	EndToEndReference string          `json:"endToEndReference,omitempty,omitzero"`
 	FeeAmount         OptionalDecimal `json:"feeAmount,omitempty,omitzero"`
 	FeeCurrency       string          `json:"feeCurrency,omitempty,omitzero"`
@@ -577,12 +577,12 @@ type Transaction struct {
 	// ImportDate RFC 3339, with an offset
 	ImportDate           AccessTime      `json:"importDate"`
 	IsAdjustingEntry     *bool           `json:"isAdjustingEntry"`
-	IsNew                bool            `json:"isNew"`
+	IsNew                UnreadFlag      `json:"isNew"`
 	IsPotentialDuplicate *bool           `json:"isPotentialDuplicate"`
-	Labels               []Label         `json:"labels"`
+	Labels               UnreadLabels    `json:"labels"`
 	OriginalAmount       OptionalDecimal `json:"originalAmount,omitempty,omitzero"`
 	OriginalCurrency     string          `json:"originalCurrency,omitempty,omitzero"`
-	ParentID             int64           `json:"parentId,omitempty,omitzero"`
+	ParentID             UnreadInt       `json:"parentId,omitempty,omitzero"`
 	Primanota            string          `json:"primanota,omitempty,omitzero"`
 	Purpose              string          `json:"purpose,omitempty,omitzero"`
 	SepaPurposeCode      string          `json:"sepaPurposeCode,omitempty,omitzero"`
@@ -595,14 +595,10 @@ type Transaction struct {
 // TransactionList The three sums are over all pages
 type TransactionList struct {
 	// Balance Kept as the text that was written
-	Balance Decimal `json:"balance"`
-
-	// Income Kept as the text that was written
-	Income Decimal `json:"income"`
-	Paging Paging  `json:"paging"`
-
-	// Spending Kept as the text that was written
-	Spending     Decimal       `json:"spending"`
+	Balance      Decimal       `json:"balance"`
+	Income       UnreadNumber  `json:"income"`
+	Paging       Paging        `json:"paging"`
+	Spending     UnreadNumber  `json:"spending"`
 	Transactions []Transaction `json:"transactions"`
 }
 
@@ -627,13 +623,13 @@ type UpdateStatus string
 
 // User defines model for User.
 type User struct {
-	Email               string `json:"email,omitempty,omitzero"`
-	ID                  string `json:"id"`
-	IsAutoUpdateEnabled bool   `json:"isAutoUpdateEnabled"`
+	Email               UnreadText `json:"email,omitempty,omitzero"`
+	ID                  string     `json:"id"`
+	IsAutoUpdateEnabled UnreadFlag `json:"isAutoUpdateEnabled"`
 
 	// Password Shown in the answer to its creation only
-	Password string `json:"password"`
-	Phone    string `json:"phone,omitempty,omitzero"`
+	Password UnreadText `json:"password"`
+	Phone    UnreadText `json:"phone,omitempty,omitzero"`
 }
 
 // UserCreateParams defines model for UserCreateParams.
@@ -659,7 +655,7 @@ type WebForm struct {
 	// Payload What came of the form; empty until it is final
 	Payload WebFormPayload `json:"payload"`
 	Status  WebFormStatus  `json:"status"`
-	Type    string         `json:"type"`
+	Type    UnreadText     `json:"type"`
 
 	// URL Opens the form; a secret
 	URL string `json:"url"`
@@ -685,8 +681,8 @@ type WebFormPayload struct {
 	BankConnectionID *int64 `json:"bankConnectionId,omitempty,omitzero"`
 
 	// ErrorCode New values may appear
-	ErrorCode    string `json:"errorCode,omitempty,omitzero"`
-	ErrorMessage string `json:"errorMessage,omitempty,omitzero"`
+	ErrorCode    string     `json:"errorCode,omitempty,omitzero"`
+	ErrorMessage UnreadText `json:"errorMessage,omitempty,omitzero"`
 }
 
 // WebFormStatus defines model for WebFormStatus.
@@ -724,6 +720,12 @@ type ListAccountsParams struct {
 
 // GetBankConnectionParams defines parameters for GetBankConnection.
 type GetBankConnectionParams struct {
+	// XRequestID Chosen by the caller, echoed in the answer
+	XRequestID RequestID `json:"X-Request-Id,omitempty,omitzero"`
+}
+
+// GetClientConfigurationParams defines parameters for GetClientConfiguration.
+type GetClientConfigurationParams struct {
 	// XRequestID Chosen by the caller, echoed in the answer
 	XRequestID RequestID `json:"X-Request-Id,omitempty,omitzero"`
 }

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"errors"
+	"net/http"
 	"strconv"
 
 	"github.com/bankimport/bankimport/internal/finapi"
@@ -93,10 +94,11 @@ func OfError(err error, gone schemas.Reason) (Ending, error) {
 		return Ending{}, pipeline.Unavailable(err, e.RetryAfter)
 	case e.Class != finapi.ClassUser && e.Class != finapi.ClassPermanent:
 		return Ending{}, err
+	case e.Code == finapi.CodeUserRefused || e.Code == finapi.CodeTokenRefused:
+		// Whatever its status: what was asked for has not been looked at.
+		return Ending{}, pipeline.Permanent(ClassLoginRefused, err)
 	case finapi.NotFound(err):
 		return Ending{Reason: gone, Code: codeOf(e), Error: e.Error()}, nil
-	case e.Code == finapi.CodeUserRefused || e.Code == finapi.CodeTokenRefused:
-		return Ending{}, pipeline.Permanent(ClassLoginRefused, err)
 	case refused(e):
 		return Ending{Reason: OfCode(e.Code), Code: codeOf(e), Error: e.Error()}, nil
 	default:
@@ -127,6 +129,15 @@ func Refused(err error) bool {
 	}
 }
 
+// CancelRefused reports whether a form cannot be cancelled, so that one more read
+// tells what has become of it. Any 404 is one, whoever wrote it: an older
+// provider does not have the call.
+func CancelRefused(err error) bool {
+	e, ok := errors.AsType[*finapi.Error](err)
+	missing := ok && e.Status == http.StatusNotFound && e.Class == finapi.ClassRetry
+	return missing || Refused(err)
+}
+
 // refused tells the provider's clear no from an answer that we could not read.
 // The provider's codes are in capitals, those of our client in lower case.
 func refused(e *finapi.Error) bool {
@@ -135,10 +146,14 @@ func refused(e *finapi.Error) bool {
 
 func isProviders(code string) bool { return code != "" && code[0] >= 'A' && code[0] <= 'Z' }
 
-// codeOf is the provider's own code, or the HTTP status where it gave none.
+// codeOf is the provider's own code, or the HTTP status where it gave none; ""
+// where it refused nothing.
 func codeOf(e *finapi.Error) string {
-	if isProviders(e.Code) {
+	switch {
+	case isProviders(e.Code):
 		return e.Code
+	case e.Status < http.StatusBadRequest:
+		return ""
 	}
 	return strconv.Itoa(e.Status)
 }

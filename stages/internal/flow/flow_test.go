@@ -144,6 +144,7 @@ func TestEveryRefusal(t *testing.T) {
 		"foreign URL":     {fail(201, finapi.CodeForeignFormURL, finapi.ClassPermanent), "", flow.ClassUnexpectedAnswer, false},
 		"never sent":      {fail(0, finapi.CodeInvalidRequest, finapi.ClassPermanent), "", flow.ClassUnexpectedAnswer, false},
 		"user's login":    {fail(400, finapi.CodeUserRefused, finapi.ClassPermanent), "", flow.ClassLoginRefused, false},
+		"login, a 404":    {fail(404, finapi.CodeUserRefused, finapi.ClassPermanent), "", flow.ClassLoginRefused, false},
 		"user's token":    {fail(401, finapi.CodeTokenRefused, finapi.ClassPermanent), "", flow.ClassLoginRefused, false},
 		"unavailable":     {fail(403, "FORBIDDEN", finapi.ClassUnavailable), "", "", false},
 		"class not known": {fail(422, "X", "new"), "", "", false},
@@ -159,6 +160,36 @@ func TestEveryRefusal(t *testing.T) {
 		}
 		if got := flow.Refused(c.err); got != c.refused {
 			t.Errorf("%s: refused %v, want %v", name, got, c.refused)
+		}
+		if got, want := flow.CancelRefused(c.err), c.refused || name == "gateway's 404"; got != want {
+			t.Errorf("%s: cancel refused %v, want %v", name, got, want)
+		}
+	}
+}
+
+// TestProviderCode: where the provider refused nothing there is no code of its own.
+func TestProviderCode(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status int
+		code   string
+		want   string
+	}{
+		{422, "BANK_NOT_SUPPORTED", "BANK_NOT_SUPPORTED"},
+		{502, finapi.CodeUnknownErrorAnswer, "502"},
+		{0, finapi.CodeTimeout, ""},
+		{0, finapi.CodeBreakerOpen, ""},
+		{200, finapi.CodeMalformed, ""},
+		{201, finapi.CodeForeignFormURL, ""},
+	} {
+		out := flow.NewOutbox("accounts", trigger())
+		out.GaveUp(flow.Import{ID: importID, Run: 1}, &finapi.Error{Operation: "get_form", Status: c.status, Code: c.code}, 1)
+		r, err := out.Result(flow.NewVersion(), pipeline.ClearWake())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if failed, ok := flowtest.Decode(t, r.Events[0]).(schemas.ImportFailed); !ok || failed.ProviderCode != c.want {
+			t.Errorf("status %d, code %s: provider_code %q, want %q", c.status, c.code, failed.ProviderCode, c.want)
 		}
 	}
 }
