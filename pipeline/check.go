@@ -69,7 +69,7 @@ func (s *session) describe(ctx context.Context) (map[string]kmsg.MetadataRespons
 	req.IncludeTopicAuthorizedOperations = true
 	for name := range s.needs() {
 		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = kmsg.StringPtr(name)
+		t.Topic = new(name)
 		req.Topics = append(req.Topics, t)
 	}
 	resp, err := req.RequestWith(ctx, s.admin)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -224,12 +225,7 @@ func (s *session) refused(j *job, r *refusedError) (*outcome, error) {
 }
 
 func (s *session) declared(class string) bool {
-	for _, c := range s.stage.Classes {
-		if c == class {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.stage.Classes, class)
 }
 
 // valid says whether the engine and Kafka can take a result.

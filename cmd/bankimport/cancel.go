@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"github.com/bankimport/bankimport/internal/config"
 	"github.com/bankimport/bankimport/schemas"
 )
 
@@ -37,11 +36,7 @@ func (a *app) cancelCommand() *cobra.Command {
 }
 
 func (a *app) cancelImport(ctx context.Context, id, output string) error {
-	cfg, err := config.Load(a.environ, config.NeedKafka)
-	if err != nil {
-		return err
-	}
-	conn, err := cfg.Kafka.Connect()
+	cfg, conn, err := a.cluster()
 	if err != nil {
 		return err
 	}

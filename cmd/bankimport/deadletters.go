@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"github.com/bankimport/bankimport/internal/config"
 	"github.com/bankimport/bankimport/pipeline"
 )
 
@@ -97,11 +96,7 @@ func checkDeadLetterIDs(ids []string) error {
 
 // withDeadLetters calls f with the cluster's dead letters.
 func (a *app) withDeadLetters(ctx context.Context, f func(*pipeline.DeadLetters) error) error {
-	cfg, err := config.Load(a.environ, config.NeedKafka)
-	if err != nil {
-		return err
-	}
-	conn, err := cfg.Kafka.Connect()
+	cfg, conn, err := a.cluster()
 	if err != nil {
 		return err
 	}

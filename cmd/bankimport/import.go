@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"github.com/bankimport/bankimport/internal/config"
 	"github.com/bankimport/bankimport/internal/follow"
 	"github.com/bankimport/bankimport/schemas"
 )
@@ -79,11 +78,7 @@ func (a *app) importBank(ctx context.Context, o importOptions, days *int) error 
 	if err := request.Validate(); err != nil {
 		return requestError(err)
 	}
-	cfg, err := config.Load(a.environ, config.NeedKafka)
-	if err != nil {
-		return err
-	}
-	conn, err := cfg.Kafka.Connect()
+	cfg, conn, err := a.cluster()
 	if err != nil {
 		return err
 	}

@@ -11,11 +11,22 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/bankimport/bankimport/internal/config"
+	"github.com/bankimport/bankimport/internal/kafkaconn"
 )
 
 // reachTimeout bounds how long a short command waits for the cluster, where a
 // test does not say otherwise.
 const reachTimeout = 15 * time.Second
+
+// cluster is what a short command needs of the configuration.
+func (a *app) cluster() (config.Config, kafkaconn.Config, error) {
+	cfg, err := config.Load(a.environ, config.NeedKafka)
+	if err != nil {
+		return config.Config{}, kafkaconn.Config{}, err
+	}
+	conn, err := cfg.Kafka.Connect()
+	return cfg, conn, err
+}
 
 // reaching returns the context in which the cluster must have answered, and an
 // option for clients of franz-go: what they wait for does not end with the

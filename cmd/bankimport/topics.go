@@ -8,7 +8,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/bankimport/bankimport/internal/config"
 	"github.com/bankimport/bankimport/internal/topics"
 )
 
@@ -54,11 +53,7 @@ func (a *app) topicsCommand() *cobra.Command {
 // withAdmin calls f with what it needs to compare topics, and a context that
 // ends when the cluster has not answered for long.
 func (a *app) withAdmin(ctx context.Context, f func(context.Context, *kadm.Client, topics.Settings) error) error {
-	cfg, err := config.Load(a.environ, config.NeedKafka)
-	if err != nil {
-		return err
-	}
-	conn, err := cfg.Kafka.Connect()
+	cfg, conn, err := a.cluster()
 	if err != nil {
 		return err
 	}

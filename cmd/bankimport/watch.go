@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bankimport/bankimport/internal/config"
 	"github.com/bankimport/bankimport/internal/follow"
 	"github.com/bankimport/bankimport/schemas"
 )
@@ -40,11 +39,7 @@ func (a *app) watchCommand() *cobra.Command {
 }
 
 func (a *app) watch(ctx context.Context, args []string, output string) error {
-	cfg, err := config.Load(a.environ, config.NeedKafka)
-	if err != nil {
-		return err
-	}
-	conn, err := cfg.Kafka.Connect()
+	cfg, conn, err := a.cluster()
 	if err != nil {
 		return err
 	}

@@ -393,18 +393,19 @@ func TestBridge_LeaksNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := f.log.String()
+	var out strings.Builder
+	out.WriteString(f.log.String())
 	for _, family := range families {
-		out += family.String()
+		out.WriteString(family.String())
 	}
 	for _, hidden := range []string{canary, f.token, other, "COMPLETED", "/callbacks/finapi/" + f.token[:8]} {
-		if strings.Contains(out, hidden) {
-			t.Errorf("%q is in the log or the metrics:\n%s", hidden, out)
+		if strings.Contains(out.String(), hidden) {
+			t.Errorf("%q is in the log or the metrics:\n%s", hidden, out.String())
 		}
 	}
 	for _, want := range []string{importID, `"route":"POST /callbacks/finapi/{token}"`, "kafka_unavailable"} {
-		if !strings.Contains(out, want) {
-			t.Errorf("%q is not in the log:\n%s", want, out)
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in the log:\n%s", want, out.String())
 		}
 	}
 }
