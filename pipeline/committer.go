@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	maxBatchJobs  = 20_000
+	maxBatchJobs  = 10_000
 	maxBatchBytes = 16 << 20
 	maxCommitGap  = 100 * time.Millisecond
 	idleCommit    = time.Second // how often offsets alone are committed, where nothing else is

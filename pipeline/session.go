@@ -65,7 +65,8 @@ func (r *Runner) runSession(ctx context.Context) error {
 			r.cfg.DeadLetterTopic: r.cfg.TopicPrefix + r.cfg.DeadLetterTopic,
 		},
 		tracker: newTracker(limits{
-			records: r.cfg.MaxInFlight, waiting: maxBatchJobs, timers: r.cfg.MaxInFlight, bytes: r.cfg.MaxInFlightBytes, kept: r.cfg.MaxResultBytes, ahead: maxAhead,
+			records: r.cfg.MaxInFlight, timers: r.cfg.MaxInFlight, bytes: r.cfg.MaxInFlightBytes, kept: r.cfg.MaxResultBytes, ahead: maxAhead,
+			waiting: 2 * maxBatchJobs, // one batch is on its way while the next one gathers
 		}),
 		ctx:      sctx,
 		cancel:   cancel,
