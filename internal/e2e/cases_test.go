@@ -139,7 +139,7 @@ func TestCases(t *testing.T) {
 		i := wanted{importID: newID(rng), userID: name, bankID: bankID, intent: c.intent}
 		imports = append(imports, i)
 		byID[i.importID] = name
-		for _, text := range strings.Fields(c.faults) {
+		for text := range strings.FieldsSeq(c.faults) {
 			fault, err := simulator.ParseFault(text + "@user=" + client.User(name).ID)
 			if err != nil {
 				t.Fatal(err)
