@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -20,6 +21,10 @@ func (a *app) versionCommand() *cobra.Command {
 	}
 }
 
+// release is set by the linker where there is no version control to ask, as in
+// the container image.
+var release string
+
 // version is what the build says of itself.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
@@ -27,7 +32,7 @@ func version() string {
 		return "bankimport (no build information)"
 	}
 	var s strings.Builder
-	s.WriteString("bankimport " + info.Main.Version)
+	s.WriteString("bankimport " + cmp.Or(release, info.Main.Version))
 	for _, kv := range info.Settings {
 		switch {
 		case kv.Key == "vcs.revision":
