@@ -147,8 +147,9 @@ func (r *Runner) runSession(ctx context.Context) error {
 func (s *session) fail(err error) { s.cancel(s.fencedBy(s.explained(err))) }
 
 // maxAhead is how many results of one key may wait for their commit while the
-// next trigger runs on what they want.
-const maxAhead = 16
+// next trigger runs on what they want. A key that is hot with quick handlers does
+// so many in a commit; what they may take in memory is bounded beside it.
+const maxAhead = 250
 
 // leaveTimeout bounds how long leaving the group may take.
 const leaveTimeout = 3 * time.Second
