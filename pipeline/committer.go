@@ -61,7 +61,7 @@ func (c *committer) loop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if c.few == 0 && !c.pause(ctx, began, min(3*took, maxCommitGap)) { // in a search everybody waits for its end
+		if c.few == 0 && !c.keepDistance(ctx, began, min(3*took, maxCommitGap)) { // in a search everybody waits for its end
 			return
 		}
 		began = time.Now()
@@ -106,10 +106,10 @@ func (c *committer) loop(ctx context.Context) {
 	}
 }
 
-// pause keeps the distance between the starts of two commits: the least that is
-// configured, and the given one unless much waits for the commit. It reports
-// false if ctx ended first.
-func (c *committer) pause(ctx context.Context, began time.Time, gap time.Duration) bool {
+// keepDistance waits until the next commit may start: after the least distance
+// that is configured, and after the given one unless much waits for the commit.
+// It reports false if ctx ended first.
+func (c *committer) keepDistance(ctx context.Context, began time.Time, gap time.Duration) bool {
 	if least := c.cfg.CommitInterval - time.Since(began); least > 0 && !sleep(ctx, least) {
 		return false
 	}
