@@ -20,6 +20,11 @@ const (
 
 	// maxBody is far more than the provider sends.
 	maxBody = 4 << 10
+
+	// After a refusal this much is read on: a connection that is closed with
+	// bytes unread is reset, and the reset can overtake the answer.
+	maxLeftover  = 1 << 20
+	leftoverTime = 500 * time.Millisecond
 )
 
 // Bridge is the handler of callbacks. It is safe for concurrent use.
@@ -149,14 +154,20 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 // refuse answers with a status and nothing else, in the same way for all
-// requests that get this status.
+// requests that get this status. Nobody who is refused may use the connection
+// again, or keep it.
 func (b *Bridge) refuse(w http.ResponseWriter, r *http.Request, status int) {
 	b.extendAnswer(w)
 	if r.ContentLength != 0 {
-		// The server would read the rest of the body to use the connection
-		// again. Nobody who is refused gets that.
 		w.Header().Set("Connection", "close")
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // not possible in a test without a connection
+		c := http.NewResponseController(w)
+		_ = c.EnableFullDuplex() // else the server reads the rest before it answers
+		if c.SetReadDeadline(time.Now().Add(leftoverTime)) == nil {
+			defer func() {
+				_ = c.Flush()
+				_, _ = io.CopyN(io.Discard, r.Body, maxLeftover)
+			}()
+		}
 	}
 	http.Error(w, http.StatusText(status), status)
 }

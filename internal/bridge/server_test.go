@@ -138,6 +138,35 @@ func TestServe_RawRequests(t *testing.T) {
 	}
 }
 
+// A refusal arrives although the server does not wait for the body: a
+// connection that is closed on unread bytes would be reset under the client.
+func TestServe_RefusalArrives(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{})
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	for _, c := range []struct {
+		token string
+		size  int
+		want  int
+	}{
+		{s.token, 100_000, http.StatusRequestEntityTooLarge},
+		{s.token, 1_000_000, http.StatusRequestEntityTooLarge},
+		{"x", 100_000, http.StatusNotFound},
+	} {
+		for range 20 {
+			response, err := client.Post("http://"+s.addr+Path+c.token, "application/json", strings.NewReader(strings.Repeat("x", c.size)))
+			if err != nil {
+				t.Errorf("%d bytes, want %d: %v", c.size, c.want, err)
+				break
+			}
+			response.Body.Close()
+			if response.StatusCode != c.want {
+				t.Errorf("%d bytes: got status %d, want %d", c.size, response.StatusCode, c.want)
+			}
+		}
+	}
+}
+
 // Who is slow loses the connection; a hint whose body is slow is a hint.
 func TestServe_SlowClients(t *testing.T) {
 	t.Parallel()
