@@ -8,9 +8,22 @@ import (
 
 // A batch is what one transaction commits.
 type batch struct {
-	parts []partBatch
+	number uint64 // of the pick
+	parts  []partBatch
 	size  int64
 	jobs  int
+}
+
+// writes says whether the batch has anything to commit beside offsets.
+func (b batch) writes() bool {
+	for _, pb := range b.parts {
+		for _, j := range pb.jobs {
+			if j.write || j.out.dead != nil || len(j.out.result.Events) > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 type partBatch struct {
@@ -28,26 +41,25 @@ func (t *tracker) pick(maxJobs int, maxBytes int64, idle bool) batch {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.blocked = false
-	var b batch
+	t.picks++
+	b := batch{number: t.picks}
 	for _, id := range slices.Sorted(maps.Keys(t.parts)) {
 		p := t.parts[id]
-		pb := partBatch{part: p}
-		finished := map[int64]bool{}
+		pb, n := partBatch{part: p}, 0
 		for _, j := range p.done {
 			if b.jobs > 0 && (b.jobs >= maxJobs || b.size+j.out.size > maxBytes) {
 				break
 			}
-			pb.jobs = append(pb.jobs, j)
-			if j.in != nil {
-				finished[j.in.rec.Offset] = true
-			}
+			j.picked = b.number
 			b.size += j.out.size
 			b.jobs++
+			n++
 		}
+		pb.jobs = slices.Clone(p.done[:n])
 		if len(pb.jobs) == 0 && !idle {
 			continue
 		}
-		pb.done, pb.epoch = p.completionWithout(finished)
+		pb.done, pb.epoch = p.completionWithout(b.number)
 		if len(pb.jobs) > 0 || pb.done.base > p.base {
 			b.parts = append(b.parts, pb)
 		}
@@ -55,10 +67,11 @@ func (t *tracker) pick(maxJobs int, maxBytes int64, idle bool) batch {
 	return b
 }
 
-func (p *partition) completionWithout(finished map[int64]bool) (completion, int32) {
+// completionWithout is what is finished once the jobs of a pick are.
+func (p *partition) completionWithout(pick uint64) (completion, int32) {
 	c, epoch := completion{end: p.end, base: p.end}, p.epoch
 	for _, e := range p.pending {
-		if finished[e.offset] {
+		if e.in(pick) {
 			continue
 		}
 		if len(c.unfinished) == 0 {
@@ -80,12 +93,10 @@ func (t *tracker) committedBatch(b batch, now time.Time) (start []*job, resume [
 		if p.gone {
 			continue
 		}
-		finished := make(map[int64]bool, len(pb.jobs))
 		for _, j := range pb.jobs {
 			p.active--
 			t.keep(p, -j.out.size)
 			if j.in != nil {
-				finished[j.in.rec.Offset] = true
 				t.count(p, -1, 0, -j.in.size)
 				t.wait(p, -1)
 			} else {
@@ -96,14 +107,12 @@ func (t *tracker) committedBatch(b batch, now time.Time) (start []*job, resume [
 			}
 		}
 		p.base = max(p.base, pb.done.base)
-		p.pending = slices.DeleteFunc(p.pending, func(e pending) bool { return finished[e.offset] })
+		p.pending = slices.DeleteFunc(p.pending, func(e pending) bool { return e.in(b.number) })
 		p.done = slices.Delete(p.done, 0, len(pb.jobs))
 		for _, j := range pb.jobs {
 			if j.keyed {
-				p.arm(j.key)
-				if p.lanes[j.key] != nil {
-					start = t.advance(start, p, j.key)
-				}
+				p.arm(j.lane)
+				start = t.advance(start, p, j.lane)
 			}
 		}
 		var more bool
@@ -117,7 +126,8 @@ func (t *tracker) committedBatch(b batch, now time.Time) (start []*job, resume [
 // leave takes a committed job out of its lane and makes the state it wanted
 // that of its key.
 func (p *partition) leave(j *job) {
-	l := p.lanes[j.key]
+	l := j.lane
+	l.jobs[0] = nil
 	l.jobs = l.jobs[1:]
 	l.finished--
 	if j.in == nil {
@@ -126,23 +136,25 @@ func (p *partition) leave(j *job) {
 	if !j.write {
 		return
 	}
-	if old, ok := p.keys[j.key]; ok {
-		p.size -= old.size(j.key)
+	if l.state != nil {
+		p.size -= l.state.size(l.key)
 	}
 	if j.next.empty() {
-		delete(p.keys, j.key)
+		l.state = nil
+		delete(p.keys, l.key)
 		return
 	}
-	p.keys[j.key] = j.next
-	p.size += j.next.size(j.key)
+	l.state = j.next
+	p.keys[l.key] = j.next
+	p.size += j.next.size(l.key)
 }
 
 // arm sees to it that the committed timer of a key is waiting, unless it has
 // fired and is in the lane.
-func (p *partition) arm(key string) {
-	wake := p.keys[key].wake
-	if l := p.lanes[key]; l != nil && l.hasTimer(wake) {
+func (p *partition) arm(l *lane) {
+	wake := l.state.timer()
+	if l.hasTimer(wake) {
 		wake = time.Time{}
 	}
-	p.timers.set(key, wake)
+	p.timers.set(l.key, wake)
 }

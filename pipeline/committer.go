@@ -161,10 +161,10 @@ func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error
 		return false, fatalf("%w", err) // admission keeps this from happening
 	}
 	how := commitDone
-	if recs := c.records(b); len(recs) == 0 {
+	if !b.writes() {
 		how = commitOffsetsOnly
 		err = c.commitOffsets(ctx, offsets, member, generation)
-	} else if err = c.transact(ctx, recs, offsets, member, generation); err != nil {
+	} else if err = c.transact(ctx, b, offsets, member, generation); err != nil {
 		var committed bool
 		if committed, err = c.recover(ctx, b, seq, err); committed {
 			how, err = commitConfirmed, nil
@@ -222,7 +222,7 @@ func (c *committer) offsets(b batch, seq string) ([]kmsg.TxnOffsetCommitRequestT
 
 // An output is a record to produce and the job it comes from.
 type output struct {
-	rec *kgo.Record
+	rec kgo.Record
 	job *job
 }
 
@@ -230,9 +230,15 @@ type output struct {
 // of each key. They are made anew for every try, because a client keeps what it
 // was given.
 func (c *committer) records(b batch) []output {
-	var out []output
+	most := 0
 	for _, pb := range b.parts {
-		last := make(map[string]*job, len(pb.jobs)) // by event key: the last one that changes its state
+		for _, j := range pb.jobs {
+			most += len(j.out.result.Events) + 2
+		}
+	}
+	out := make([]output, 0, most)
+	for _, pb := range b.parts {
+		last := map[string]*job{} // by event key: the last one that changes its state
 		for _, j := range pb.jobs {
 			if j.write {
 				last[j.key] = j
@@ -246,7 +252,7 @@ func (c *committer) records(b batch) []output {
 				out = append(out, output{c.event(*j.out.dead), j})
 			}
 			if j.write && last[j.key] == j {
-				rec := &kgo.Record{Topic: c.state, Partition: pb.part.id, Key: []byte(j.key)}
+				rec := kgo.Record{Topic: c.state, Partition: pb.part.id, Key: []byte(j.key)}
 				if !j.next.empty() {
 					rec.Value = j.next.encode(c.topicID)
 				}
@@ -257,8 +263,8 @@ func (c *committer) records(b batch) []output {
 	return out
 }
 
-func (c *committer) event(e Event) *kgo.Record {
-	return &kgo.Record{Topic: c.outputs[e.Topic], Key: e.Key, Value: e.Value, Headers: recordHeaders(e.Headers)}
+func (c *committer) event(e Event) kgo.Record {
+	return kgo.Record{Topic: c.outputs[e.Topic], Key: e.Key, Value: e.Value, Headers: recordHeaders(e.Headers)}
 }
 
 // errNoMember: the group is being joined. A commit without a member id would not
@@ -270,8 +276,9 @@ var errNoMember = errors.New("not a member of the group at the moment")
 var errUnknown = errors.New("outcome unknown")
 
 // transact is one transaction. Offsets go before records: the other way round
-// the produce path runs into the markers of the last transaction.
-func (c *committer) transact(ctx context.Context, recs []output, offsets []kmsg.TxnOffsetCommitRequestTopicPartition, member string, generation int32) error {
+// the produce path runs into the markers of the last transaction. While the broker
+// is still writing those, and has the offsets wait, the records are made ready.
+func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOffsetCommitRequestTopicPartition, member string, generation int32) error {
 	c.began = time.Now()
 	if err := c.producer.BeginTransaction(); err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
@@ -281,21 +288,31 @@ func (c *committer) transact(ctx context.Context, recs []output, offsets []kmsg.
 		return fmt.Errorf("begin transaction: %w", err)
 	}
 	step("begun")
-	if err := c.txnOffsets(ctx, id, epoch, offsets, member, generation); err != nil {
+	added := make(chan error, 1)
+	go func() { added <- c.txnOffsets(ctx, id, epoch, offsets, member, generation) }()
+	recs := c.records(b)
+	refused := map[*kgo.Record]error{}
+	promise := func(r *kgo.Record, err error) { // they run one at a time
+		if err != nil {
+			refused[r] = err
+		}
+	}
+	for i := range recs {
+		c.producer.Produce(ctx, &recs[i].rec, promise) // sends nothing before the flush
+	}
+	step("produced")
+	if err := <-added; err != nil {
 		return fmt.Errorf("add offsets to the transaction: %w", err)
 	}
 	step("offsets-added")
-	var failed refusedError
-	for _, o := range recs {
-		c.producer.Produce(ctx, o.rec, func(r *kgo.Record, err error) {
-			if err != nil {
-				failed.add(o.job, r.Topic == c.outputs[c.cfg.DeadLetterTopic], err) // promises run one at a time
-			}
-		})
-	}
-	step("produced")
 	if err := c.producer.Flush(ctx); err != nil {
 		return fmt.Errorf("produce: %w", err)
+	}
+	var failed refusedError
+	for i := range recs {
+		if err, ok := refused[&recs[i].rec]; ok {
+			failed.add(recs[i].job, recs[i].rec.Topic == c.outputs[c.cfg.DeadLetterTopic], err)
+		}
 	}
 	if failed.err != nil {
 		return fmt.Errorf("produce: %w", &failed)

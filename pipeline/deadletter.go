@@ -59,7 +59,7 @@ func deadLetter(stage, topic string, j *job, class string, cause error, a attemp
 	add := func(k, v string) { e.Headers = append(e.Headers, Header{k, []byte(v)}) }
 	var where string
 	if j.in != nil {
-		r := j.in.rec
+		r := &j.in.rec
 		where = fmt.Sprintf("%d|%d", r.Offset, r.redrives())
 		e.Headers = foreign(r.Headers)
 		switch {

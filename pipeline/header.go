@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,29 +50,58 @@ func (r *Record) wake() (due time.Time, ok bool) {
 }
 
 // inputOf copies a fetched record: a record kept in its fetch buffer would pin
-// all of it.
+// all of it. Its bytes become one piece of memory, and the names of its headers
+// another. The key, which state keeps, has its own.
 func inputOf(r *kgo.Record, topic string) *input {
+	in := &input{epoch: r.LeaderEpoch, size: inputSize, rec: Record{Partition: r.Partition, Offset: r.Offset}}
 	if r.Attrs.IsControl() {
-		return &input{rec: &Record{Partition: r.Partition, Offset: r.Offset}, epoch: r.LeaderEpoch, size: 128, control: true}
+		in.control = true
+		return in
 	}
-	rec := &Record{
-		Topic: topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp,
-		Key: clone(r.Key), Value: clone(r.Value), Headers: make([]Header, len(r.Headers)),
+	bytes, chars := len(r.Key)+len(r.Value), 0
+	for _, h := range r.Headers {
+		bytes, chars = bytes+len(h.Value), chars+len(h.Key)
+		in.size += headerSize
 	}
-	size := int64(len(r.Key) + len(r.Value) + 128)
+	in.size += int64(bytes + chars + len(r.Key))
+	room := make(room, 0, bytes)
+	in.key = string(r.Key)
+	in.rec.Topic, in.rec.Timestamp = topic, r.Timestamp
+	in.rec.Key, in.rec.Value = room.copy(r.Key), room.copy(r.Value)
+	if len(r.Headers) == 0 {
+		return in
+	}
+	var names strings.Builder
+	names.Grow(chars)
+	for _, h := range r.Headers {
+		names.WriteString(h.Key)
+	}
+	rest := names.String()
+	in.rec.Headers = make([]Header, len(r.Headers))
 	for i, h := range r.Headers {
-		rec.Headers[i] = Header{Key: string([]byte(h.Key)), Value: clone(h.Value)}
-		size += int64(len(h.Key) + len(h.Value) + 32)
+		in.rec.Headers[i] = Header{Key: rest[:len(h.Key)], Value: room.copy(h.Value)}
+		rest = rest[len(h.Key):]
 	}
-	return &input{rec: rec, epoch: r.LeaderEpoch, size: size}
+	return in
 }
 
-// clone keeps the difference between no bytes and none.
-func clone(b []byte) []byte {
+// What a record takes in memory beside its bytes, roughly, and a header.
+const (
+	inputSize  = 640
+	headerSize = 48
+)
+
+// room is memory to copy into.
+type room []byte
+
+// copy keeps the difference between no bytes and none.
+func (m *room) copy(b []byte) []byte {
 	if b == nil {
 		return nil
 	}
-	return append([]byte{}, b...)
+	from := len(*m)
+	*m = append(*m, b...)
+	return (*m)[from:len(*m):len(*m)]
 }
 
 func recordHeaders(hs []Header) []kgo.RecordHeader {

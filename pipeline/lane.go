@@ -15,16 +15,21 @@ import (
 // away from its commits. Each runs on the state that the one before it wants. If that turns out wrong
 // because Kafka refuses a result, everything behind it is run again (replace).
 type lane struct {
+	key      string
+	state    *keyState // committed; nil: none
 	jobs     []*job
+	first    [1]*job // what jobs has at first: most lanes never have more
 	finished int
 	running  *job // also one that is queued for memory; nil: none
 	gen      int  // changes when results behind a replaced one became worthless
 	timers   int  // how many of the jobs are timers
+	closed   bool // it was empty: a lane that the key has now is another one
 }
 
 // A job is one trigger on its way through a partition.
 type job struct {
 	part     *partition
+	lane     *lane  // nil if !keyed
 	key      string // event key; meaningless if !keyed
 	keyed    bool
 	in       *input    // nil: the timer fired
@@ -32,11 +37,13 @@ type job struct {
 	began    time.Time // admitted or fired
 	launched bool      // its handler runs or has run
 	gen      int       // of its lane when it was launched
-	before   keyState  // what its handler sees of the key
+	before   *keyState // what its handler sees of the key; nil: nothing
 	cause    string    // see causeID
 	out      *outcome  // set by finish
-	next     keyState  // the key afterwards; set with out
+	next     *keyState // the key afterwards; set with out
 	write    bool      // whether that is a change
+	picked   uint64    // the last pick that took it
+	first    outcome   // memory for out
 }
 
 // outcome is what a finished job wants committed.
@@ -72,7 +79,10 @@ func (j *job) settle(out *outcome, now time.Time) {
 	if !j.keyed {
 		return
 	}
-	cause, traceparent := j.before.cause, j.before.traceparent
+	var cause, traceparent string
+	if j.before != nil {
+		cause, traceparent = j.before.cause, j.before.traceparent
+	}
 	if j.in != nil && !j.wakes() {
 		cause, traceparent = j.causeID(), j.in.rec.Header(headerTraceparent)
 	}
@@ -84,12 +94,12 @@ func (l *lane) hasTimer(due time.Time) bool {
 	return l.timers > 0 && slices.ContainsFunc(l.jobs, func(j *job) bool { return j.in == nil && j.due.Equal(due) })
 }
 
-// stateOf is the state of a key after everything that is finished.
-func (p *partition) stateOf(key string) keyState {
-	if l := p.lanes[key]; l != nil && l.finished > 0 {
+// latest is the state of the key after everything that is finished.
+func (l *lane) latest() *keyState {
+	if l.finished > 0 {
 		return l.jobs[l.finished-1].next
 	}
-	return p.keys[key]
+	return l.state
 }
 
 // enqueue puts a job at the end of its lane and starts it if it can.
@@ -99,24 +109,25 @@ func (t *tracker) enqueue(start []*job, j *job) []*job {
 	}
 	l := j.part.lanes[j.key]
 	if l == nil {
-		l = &lane{}
+		l = &lane{key: j.key, state: j.part.keys[j.key]}
+		l.jobs = l.first[:0]
 		j.part.lanes[j.key] = l
 	}
+	j.lane = l
 	l.jobs = append(l.jobs, j)
 	if j.in == nil {
 		l.timers++
 	}
-	return t.advance(start, j.part, j.key)
+	return t.advance(start, j.part, l)
 }
 
 // advance starts the next trigger of a key, unless one runs. A timer that has
 // been moved or cleared since it fired is dropped; where a result that is not
 // committed yet did that, the commit arms the timer anew.
-func (t *tracker) advance(start []*job, p *partition, key string) []*job {
-	l := p.lanes[key]
+func (t *tracker) advance(start []*job, p *partition, l *lane) []*job {
 	for l.running == nil && l.finished < min(len(l.jobs), t.limits.ahead) {
 		next := l.jobs[l.finished]
-		if next.in != nil || p.stateOf(key).wake.Equal(next.due) {
+		if next.in != nil || l.latest().timer().Equal(next.due) {
 			return t.run(start, next)
 		}
 		l.jobs = slices.Delete(l.jobs, l.finished, l.finished+1)
@@ -124,8 +135,9 @@ func (t *tracker) advance(start []*job, p *partition, key string) []*job {
 		t.count(p, 0, -1, 0)
 	}
 	switch {
-	case len(l.jobs) == 0:
-		delete(p.lanes, key)
+	case len(l.jobs) == 0 && !l.closed:
+		l.closed = true
+		delete(p.lanes, l.key)
 	case l.running == nil && l.finished >= t.limits.ahead:
 		t.blocked = true
 	}
@@ -138,7 +150,7 @@ func (t *tracker) run(start []*job, j *job) []*job {
 		return start
 	}
 	if j.keyed {
-		j.part.lanes[j.key].running = j
+		j.lane.running = j
 	}
 	if !t.memory() {
 		t.queue = append(t.queue, j)
@@ -155,7 +167,7 @@ func (t *tracker) memory() bool {
 
 func (t *tracker) launch(start []*job, j *job) []*job {
 	if j.keyed {
-		j.before, j.gen = j.part.stateOf(j.key), j.part.lanes[j.key].gen
+		j.before, j.gen = j.lane.latest(), j.lane.gen
 	}
 	j.launched = true
 	j.part.active++
@@ -198,9 +210,8 @@ func (t *tracker) finish(j *job, out *outcome, now time.Time) (start []*job, n n
 		return nil, news{}
 	}
 	t.running--
-	var l *lane
-	if j.keyed {
-		l = p.lanes[j.key]
+	l := j.lane
+	if l != nil {
 		l.running = nil
 	}
 	switch {
@@ -210,7 +221,7 @@ func (t *tracker) finish(j *job, out *outcome, now time.Time) (start []*job, n n
 	case l != nil && j.gen != l.gen: // it ran on state that will never be
 		p.active--
 		j.launched = false
-		return t.dequeue(t.advance(nil, p, j.key)), news{}
+		return t.dequeue(t.advance(nil, p, l)), news{}
 	}
 	j.settle(out, now)
 	t.keep(p, out.size)
@@ -221,7 +232,7 @@ func (t *tracker) finish(j *job, out *outcome, now time.Time) (start []*job, n n
 	}
 	if l != nil {
 		l.finished++
-		start = t.advance(t.chain(nil, j, now), p, j.key)
+		start = t.advance(t.chain(nil, j, now), p, l)
 	}
 	return t.dequeue(start), news{commit: true, urgent: t.urgent(), room: t.roomLocked() > 0}
 }
@@ -230,7 +241,7 @@ func (t *tracker) finish(j *job, out *outcome, now time.Time) (start []*job, n n
 // commit: a long job goes from step to step at the speed of its calls.
 func (t *tracker) chain(start []*job, j *job, now time.Time) []*job {
 	p := j.part
-	wake := j.next.wake
+	wake := j.next.timer()
 	if _, set := j.out.result.Wake.Value(); !set || wake.IsZero() || wake.After(now) ||
 		p.draining || t.timers >= t.limits.timers {
 		return start
@@ -252,7 +263,7 @@ func (t *tracker) replace(j *job, out *outcome, now time.Time) (start []*job) {
 	if !j.keyed {
 		return nil
 	}
-	l := p.lanes[j.key]
+	l := j.lane
 	i := slices.Index(l.jobs, j) + 1
 	for _, later := range l.jobs[i:l.finished] {
 		p.done = slices.DeleteFunc(p.done, func(d *job) bool { return d == later })
@@ -269,5 +280,5 @@ func (t *tracker) replace(j *job, out *outcome, now time.Time) (start []*job) {
 		t.queue = slices.DeleteFunc(t.queue, func(q *job) bool { return q == r })
 		l.running = nil
 	}
-	return t.dequeue(t.advance(nil, p, j.key))
+	return t.dequeue(t.advance(nil, p, l))
 }

@@ -25,7 +25,7 @@ func (s *session) restore(parts []*partition) {
 	if err != nil {
 		return // the session ends
 	}
-	keys := map[int32]map[string]keyState{}
+	keys := map[int32]map[string]*keyState{}
 	consume := map[int32]kgo.Offset{}
 	for id, p := range todo {
 		b := ends[id]
@@ -34,7 +34,7 @@ func (s *session) restore(parts []*partition) {
 			delete(todo, id)
 			continue
 		}
-		keys[id] = map[string]keyState{}
+		keys[id] = map[string]*keyState{}
 		consume[id] = kgo.NewOffset().At(b.start)
 	}
 	if len(todo) == 0 {
@@ -86,7 +86,7 @@ func (s *session) restore(parts []*partition) {
 	}
 }
 
-func (s *session) restoreKey(keys map[string]keyState, r *kgo.Record, oldest time.Time) error {
+func (s *session) restoreKey(keys map[string]*keyState, r *kgo.Record, oldest time.Time) error {
 	if r.Value == nil {
 		delete(keys, string(r.Key))
 		return nil
@@ -102,14 +102,14 @@ func (s *session) restoreKey(keys map[string]keyState, r *kgo.Record, oldest tim
 		delete(keys, string(r.Key))
 		return nil
 	}
-	keys[string(r.Key)] = st
+	keys[string(r.Key)] = &st
 	return nil
 }
 
 // open lets a partition's records in.
-func (s *session) open(p *partition, keys map[string]keyState) {
+func (s *session) open(p *partition, keys map[string]*keyState) {
 	if keys == nil {
-		keys = map[string]keyState{}
+		keys = map[string]*keyState{}
 	}
 	if err := s.stateFits(p, keys); err != nil {
 		s.fail(err)
@@ -128,7 +128,7 @@ func (s *session) open(p *partition, keys map[string]keyState) {
 
 // stateFits refuses state that would not fit into memory, while nothing depends
 // on it yet.
-func (s *session) stateFits(p *partition, keys map[string]keyState) error {
+func (s *session) stateFits(p *partition, keys map[string]*keyState) error {
 	n := s.tracker.stats().stateBytes
 	for k, st := range keys {
 		n += st.size(k)

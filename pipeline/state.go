@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// keyState is what the engine remembers of a key. A value never changes once
-// it is reachable from the tracker; a commit replaces it.
+// keyState is what the engine remembers of a key, nil if that is nothing. It never
+// changes once it is reachable from the tracker; a commit replaces it.
 type keyState struct {
 	value       []byte    // nil: none
 	wake        time.Time // zero: no timer
@@ -17,11 +17,19 @@ type keyState struct {
 }
 
 // empty says that there is nothing to remember.
-func (s keyState) empty() bool { return s.value == nil && s.wake.IsZero() }
+func (s *keyState) empty() bool { return s == nil || s.value == nil && s.wake.IsZero() }
+
+// timer is when the key's timer fires; zero: none.
+func (s *keyState) timer() time.Time {
+	if s == nil {
+		return time.Time{}
+	}
+	return s.wake
+}
 
 // size is what a key takes in memory, roughly: measured with 200,000 keys on
 // 64 bits, maps and timer included.
-func (s keyState) size(key string) int64 {
+func (s *keyState) size(key string) int64 {
 	return int64(2*len(key) + len(s.value) + len(s.cause) + len(s.traceparent) + 250)
 }
 
@@ -30,7 +38,7 @@ const stateVersion = 1
 // encode renders s for the state topic: version, id of the input topic, wake and
 // change in milliseconds since 1970 (0: none), event id and traceparent with
 // their lengths, a byte that says whether there is a value, the value.
-func (s keyState) encode(topicID [16]byte) []byte {
+func (s *keyState) encode(topicID [16]byte) []byte {
 	b := make([]byte, 0, 48+len(s.cause)+len(s.traceparent)+len(s.value))
 	b = append(b, stateVersion)
 	b = append(b, topicID[:]...)
@@ -106,7 +114,7 @@ func decodeState(b []byte, topicID [16]byte) (keyState, error) {
 }
 
 // next is the state after result r of a trigger, and whether it must be written.
-func (s keyState) next(r Result, timer bool, cause, traceparent string, now time.Time) (keyState, bool) {
+func (s *keyState) next(r Result, timer bool, cause, traceparent string, now time.Time) (*keyState, bool) {
 	value, newValue := r.State.Value()
 	wake, newWake := r.Wake.Value()
 	if timer && !newWake {
@@ -115,7 +123,10 @@ func (s keyState) next(r Result, timer bool, cause, traceparent string, now time
 	if !newValue && !newWake {
 		return s, false
 	}
-	n := s
+	n := &keyState{}
+	if s != nil {
+		*n = *s
+	}
 	if newValue {
 		n.value = value
 	}

@@ -32,6 +32,7 @@ type tracker struct {
 	running int                  // handlers at work
 	waiting int                  // finished records that are not committed
 	blocked bool                 // a key waits for a commit, since the last pick
+	picks   uint64               // batches that were picked
 	kept    int64                // bytes of results that are not committed
 	typical int64                // bytes of a result, by the largest of late
 	queue   []*job               // may run as soon as there is memory for their results
@@ -61,7 +62,7 @@ type partition struct {
 	epoch    int32 // leader epoch of the last record seen, -1: unknown
 	parked   []*input
 	lanes    map[string]*lane    // by event key
-	keys     map[string]keyState // committed state, by event key
+	keys     map[string]*keyState // committed state, by event key
 	size     int64               // bytes of that state
 	timers   timerHeap
 	active   int // jobs running or finished and not committed
@@ -83,14 +84,21 @@ type pending struct {
 	epoch    int32
 	admitted bool // else: unfinished by the map, not seen yet
 	at       time.Time
+	job      *job // set when it is admitted
 }
 
-// input is a record on its way in.
+// in reports whether a pick took it.
+func (e pending) in(pick uint64) bool { return e.job != nil && e.job.picked == pick }
+
+// input is a record on its way in. All that the tracker needs for it later is in
+// one piece: one allocation is much cheaper than three.
 type input struct {
-	rec     *Record
+	rec     Record
 	epoch   int32
 	size    int64
 	control bool // a marker: it is there and means nothing
+	key     string // as in rec
+	job     job    // once it is admitted
 }
 
 func newTracker(l limits) *tracker {
@@ -106,7 +114,7 @@ func (t *tracker) assign(ctx context.Context, id int32, done completion) *partit
 	t.forgetLocked(id)
 	p := &partition{
 		id: id, end: done.end, base: done.base, epoch: -1, ctx: ctx, stop: stop, open: open, shut: shut,
-		lanes: map[string]*lane{}, keys: map[string]keyState{},
+		lanes: map[string]*lane{}, keys: map[string]*keyState{},
 	}
 	for _, o := range done.unfinished {
 		p.pending = append(p.pending, pending{offset: o, epoch: -1})
@@ -119,7 +127,7 @@ func (t *tracker) assign(ctx context.Context, id int32, done completion) *partit
 // restored gives a partition the state of its keys and opens it. It returns the
 // jobs to start and whether fetching may go on; neither if the partition was
 // taken away meanwhile.
-func (t *tracker) restored(p *partition, keys map[string]keyState, now time.Time) (start []*job, resume bool) {
+func (t *tracker) restored(p *partition, keys map[string]*keyState, now time.Time) (start []*job, resume bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if p.gone {
@@ -189,23 +197,26 @@ func (p *partition) passed(offset int64) {
 func (t *tracker) admitOne(start []*job, p *partition, in *input, now time.Time) []*job {
 	off := in.rec.Offset
 	p.epoch = in.epoch
+	i := len(p.pending) - p.unseen // those before it were passed
 	switch {
 	case in.control:
 		p.end = max(p.end, off+1)
 		return start
 	case off < p.end:
-		i := len(p.pending) - p.unseen // those before it were passed
 		if p.unseen == 0 || p.pending[i].offset != off {
 			return start // finished before the restart
 		}
 		p.pending[i] = pending{offset: off, epoch: in.epoch, admitted: true, at: in.rec.Timestamp}
 		p.unseen--
 	default:
+		i = len(p.pending)
 		p.pending = append(p.pending, pending{offset: off, epoch: in.epoch, admitted: true, at: in.rec.Timestamp})
 		p.end = off + 1
 	}
 	t.count(p, 1, 0, in.size)
-	return t.enqueue(start, &job{part: p, key: string(in.rec.Key), keyed: in.rec.Key != nil, in: in, began: now})
+	in.job = job{part: p, key: in.key, keyed: in.rec.Key != nil, in: in, began: now}
+	p.pending[i].job = &in.job
+	return t.enqueue(start, &in.job)
 }
 
 // unpark admits parked records that fit now. It reports whether the last one

@@ -80,7 +80,7 @@ func (m *model) dispatched(start []*job) {
 				m.t.Fatalf("key %s is handled twice at a time", j.key)
 			}
 		}
-		if got := string(j.before.value); got != want.value {
+		if got := string(j.before.seenBy(j).Value); got != want.value {
 			m.t.Fatalf("key %s sees state %q, want %q", j.key, got, want.value)
 		}
 		if len(m.finished[j.key]) >= m.tr.limits.ahead {
@@ -106,10 +106,10 @@ func (m *model) assign() {
 	}
 	m.pos = int(back.done.base)
 	p := m.tr.assign(m.t.Context(), 0, back.done)
-	keys := map[string]keyState{}
+	keys := map[string]*keyState{}
 	for k, s := range m.keys {
 		if s.value != "" || !s.wake.IsZero() {
-			keys[k] = keyState{value: []byte(s.value), wake: s.wake, changed: m.now}
+			keys[k] = &keyState{value: []byte(s.value), wake: s.wake, changed: m.now}
 		}
 	}
 	start, _ := m.tr.restored(p, keys, m.now)
@@ -143,9 +143,9 @@ func (m *model) poll(n int, grow bool) {
 			}
 			m.log = append(m.log, rapid.SampledFrom([]string{"a", "b", "c", "d", marker, gone}).Draw(m.t, "record"))
 		}
-		rec := &Record{Offset: int64(m.pos), Key: []byte(m.log[m.pos]), Timestamp: m.now}
+		rec := Record{Offset: int64(m.pos), Key: []byte(m.log[m.pos]), Timestamp: m.now}
 		if m.log[m.pos] != gone {
-			ins = append(ins, &input{rec: rec, size: 10, control: m.log[m.pos] == marker})
+			ins = append(ins, &input{rec: rec, key: m.log[m.pos], size: 10, control: m.log[m.pos] == marker})
 		}
 		m.pos++
 	}
@@ -262,7 +262,7 @@ func (m *model) land() {
 		}
 		m.finished[j.key] = f[1:]
 		m.keys[j.key] = f[0].after
-		if got := (modelState{string(j.next.value), j.next.wake}); got.value != f[0].after.value || !got.wake.Equal(f[0].after.wake) {
+		if got := (modelState{string(j.next.seenBy(j).Value), j.next.timer()}); got.value != f[0].after.value || !got.wake.Equal(f[0].after.wake) {
 			m.t.Fatalf("key %s is committed as %v, want %v", j.key, got, f[0].after)
 		}
 		if j.in != nil {
@@ -390,12 +390,12 @@ func TestTrackerPausesAPartitionThatCanTakeNoMore(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(limits{records: 8, waiting: 8, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
 	for id := range int32(2) {
-		tr.restored(tr.assign(t.Context(), id, completion{}), map[string]keyState{}, time.Time{})
+		tr.restored(tr.assign(t.Context(), id, completion{}), map[string]*keyState{}, time.Time{})
 	}
 	admit := func(id int32, n int, from int64) ([]*job, []int32) {
 		var ins []*input
 		for i := range n {
-			ins = append(ins, &input{rec: &Record{Partition: id, Offset: from + int64(i)}, size: 1})
+			ins = append(ins, &input{rec: Record{Partition: id, Offset: from + int64(i)}, size: 1})
 		}
 		return tr.admit(ins, time.Time{})
 	}

@@ -16,7 +16,7 @@ func TestWakesAreKeptAsTheyAreWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Unix(0, rapid.Int64Range(1<<59, 1<<61).Draw(t, "now"))
 		asked := now.Add(time.Duration(rapid.Int64Range(-int64(time.Hour), int64(time.Hour)).Draw(t, "in")))
-		s, changed := keyState{}.next(Result{Wake: WakeAt(asked)}, rapid.Bool().Draw(t, "timer"), "c", "", now)
+		s, changed := (*keyState)(nil).next(Result{Wake: WakeAt(asked)}, rapid.Bool().Draw(t, "timer"), "c", "", now)
 		if !changed {
 			t.Fatal("a new wake time is no change")
 		}

@@ -74,7 +74,8 @@ func (s *session) handle(j *job) *outcome {
 			probed(true)
 			if err = s.valid(j, result, t.Now); err == nil {
 				s.cfg.Metrics.trigger(s.stage.Name, triggerDone, took)
-				return &outcome{result: result, size: resultSize(result)}
+				j.first = outcome{result: result, size: resultSize(result)}
+				return &j.first
 			}
 			s.gaveUpAfter(took)
 			return s.giveUp(j, classInvalidResult, err, a)
@@ -127,12 +128,15 @@ func (s *session) logTrigger(j *job, level slog.Level, msg string, a attempts, a
 }
 
 // trigger is what the handler gets to see of a job.
-func (j *job) trigger(state keyState) Trigger {
-	t := Trigger{Key: j.key, Due: j.due, Now: time.Now(), CauseID: state.cause, Traceparent: state.traceparent}
+func (j *job) trigger(state *keyState) Trigger {
+	t := Trigger{Key: j.key, Due: j.due, Now: time.Now()}
+	if state != nil {
+		t.CauseID, t.Traceparent = state.cause, state.traceparent
+	}
 	if j.in == nil {
 		return t
 	}
-	r := j.in.rec
+	r := &j.in.rec
 	t.Redrive = r.redrives()
 	if due, ok := r.wake(); ok {
 		t.Due = due
@@ -145,7 +149,10 @@ func (j *job) trigger(state keyState) Trigger {
 	return t
 }
 
-func (s keyState) seenBy(j *job) State {
+func (s *keyState) seenBy(j *job) State {
+	if s == nil {
+		return State{}
+	}
 	if j.in == nil {
 		return State{Value: s.value}
 	}
