@@ -10,8 +10,8 @@ import (
 type batch struct {
 	number uint64 // of the pick
 	parts  []partBatch
-	size  int64
-	jobs  int
+	size   int64
+	jobs   int
 }
 
 // writes says whether the batch has anything to commit beside offsets.
@@ -71,11 +71,11 @@ func (t *tracker) pick(maxJobs int, maxBytes int64, idle bool) batch {
 func (p *partition) completionWithout(pick uint64) (completion, int32) {
 	c, epoch := completion{end: p.end, base: p.end}, p.epoch
 	for _, e := range p.pending {
-		if e.in(pick) {
+		if e.picked(pick) {
 			continue
 		}
 		if len(c.unfinished) == 0 {
-			c.base, epoch = e.offset, e.epoch
+			c.base, epoch = e.offset, e.epoch()
 		}
 		c.unfinished = append(c.unfinished, e.offset)
 	}
@@ -85,7 +85,7 @@ func (p *partition) completionWithout(pick uint64) (completion, int32) {
 // committedBatch makes a batch's results the truth: offsets are finished, state
 // and timers change. It returns the jobs to start and the partitions whose
 // fetching may go on.
-func (t *tracker) committedBatch(b batch, now time.Time) (start []*job, resume []int32) {
+func (t *tracker) committedBatch(b batch) (start []*job, resume []int32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, pb := range b.parts {
@@ -107,7 +107,7 @@ func (t *tracker) committedBatch(b batch, now time.Time) (start []*job, resume [
 			}
 		}
 		p.base = max(p.base, pb.done.base)
-		p.pending = slices.DeleteFunc(p.pending, func(e pending) bool { return e.in(b.number) })
+		p.pending = slices.DeleteFunc(p.pending, func(e pending) bool { return e.picked(b.number) })
 		p.done = slices.Delete(p.done, 0, len(pb.jobs))
 		for _, j := range pb.jobs {
 			if j.keyed {
@@ -116,7 +116,7 @@ func (t *tracker) committedBatch(b batch, now time.Time) (start []*job, resume [
 			}
 		}
 		var more bool
-		if start, more = t.unpark(start, p, now); more {
+		if start, more = t.unpark(start, p); more {
 			resume = append(resume, p.id)
 		}
 	}

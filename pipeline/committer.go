@@ -183,7 +183,7 @@ func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error
 	c.cfg.Metrics.committed(c.stage.Name, how, time.Since(began))
 	c.tell(b)
 	c.flow(func() (start []*job, pause, resume []int32) {
-		start, resume = c.tracker.committedBatch(b, time.Now())
+		start, resume = c.tracker.committedBatch(b)
 		return start, nil, resume
 	})
 	step("committed")

@@ -93,7 +93,7 @@ func (s *session) take(fs kgo.Fetches) error {
 	fs.EachRecord(func(r *kgo.Record) { ins = append(ins, inputOf(r, s.stage.Input)) })
 	if len(ins) > 0 {
 		s.flow(func() (start []*job, pause, resume []int32) {
-			start, pause = s.tracker.admit(ins, time.Now())
+			start, pause = s.tracker.admit(ins)
 			return start, pause, nil
 		})
 	}

@@ -34,7 +34,6 @@ type job struct {
 	keyed    bool
 	in       *input    // nil: the timer fired
 	due      time.Time // when the timer was to fire
-	began    time.Time // admitted or fired
 	launched bool      // its handler runs or has run
 	gen      int       // of its lane when it was launched
 	before   *keyState // what its handler sees of the key; nil: nothing
@@ -75,8 +74,9 @@ func (j *job) causeID() string {
 
 // settle hands a job its outcome.
 func (j *job) settle(out *outcome, now time.Time) {
-	j.out = out
-	if !j.keyed {
+	j.out, j.next, j.write = out, j.before, false
+	timer := j.in == nil // one that fired is gone
+	if !j.keyed || !timer && !out.result.State.set && !out.result.Wake.set {
 		return
 	}
 	var cause, traceparent string
@@ -86,7 +86,7 @@ func (j *job) settle(out *outcome, now time.Time) {
 	if j.in != nil && !j.wakes() {
 		cause, traceparent = j.causeID(), j.in.rec.Header(headerTraceparent)
 	}
-	j.next, j.write = j.before.next(out.result, j.in == nil, cause, traceparent, now)
+	j.next, j.write = j.before.next(out.result, timer, cause, traceparent, now)
 }
 
 // hasTimer reports whether a timer that was to fire then is in the lane.
@@ -246,7 +246,7 @@ func (t *tracker) chain(start []*job, j *job, now time.Time) []*job {
 		p.draining || t.timers >= t.limits.timers {
 		return start
 	}
-	return t.fire(start, p, j.key, wake, now)
+	return t.fire(start, p, j.key, wake)
 }
 
 // replace gives a finished job another outcome. What was computed behind it in

@@ -178,8 +178,8 @@ func TestPassedOffsetsAreDropped(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(limits{records: 10, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
 	p := tr.assign(t.Context(), 0, completion{base: 3, end: 10, unfinished: []int64{3, 4, 7}})
-	tr.restored(p, map[string]*keyState{}, time.Time{})
-	start, _ := tr.admit([]*input{{rec: Record{Offset: 4}, size: 1}, {rec: Record{Offset: 11}, size: 1}}, time.Time{})
+	tr.restored(p, map[string]*keyState{})
+	start, _ := tr.admit([]*input{{rec: Record{Offset: 4}, size: 1}, {rec: Record{Offset: 11}, size: 1}})
 	if len(start) != 2 {
 		t.Fatalf("%d started, want offsets 4 and 11", len(start))
 	}

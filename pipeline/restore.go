@@ -116,7 +116,7 @@ func (s *session) open(p *partition, keys map[string]*keyState) {
 		return
 	}
 	s.flow(func() (start []*job, pause, resume []int32) {
-		start, more := s.tracker.restored(p, keys, time.Now())
+		start, more := s.tracker.restored(p, keys)
 		if more {
 			resume = []int32{p.id}
 		}

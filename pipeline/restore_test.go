@@ -164,9 +164,9 @@ func (c *cluster) recreate() {
 	cl := c.client()
 	defer cl.Close()
 	for k := range 9 {
-		if err := cl.ProduceSync(c.t.Context(), &kgo.Record{Topic: c.prefix + "in", Key: fmt.Append(nil, k), Value: []byte("x")}).FirstErr(); err != nil {
-			c.t.Fatal(err)
-		}
+		eventually(c.t, "a record is in the new topic", func() bool { // its leader may not know it yet
+			return cl.ProduceSync(c.t.Context(), &kgo.Record{Topic: c.prefix + "in", Key: fmt.Append(nil, k), Value: []byte("x")}).FirstErr() == nil
+		})
 	}
 }
 

@@ -61,9 +61,9 @@ type partition struct {
 	base     int64 // committed: everything below is finished
 	epoch    int32 // leader epoch of the last record seen, -1: unknown
 	parked   []*input
-	lanes    map[string]*lane    // by event key
+	lanes    map[string]*lane     // by event key
 	keys     map[string]*keyState // committed state, by event key
-	size     int64               // bytes of that state
+	size     int64                // bytes of that state
 	timers   timerHeap
 	active   int // jobs running or finished and not committed
 	records  int // its share of the tracker's counts
@@ -80,15 +80,20 @@ type partition struct {
 
 // pending is an offset that is not finished. Those that are admitted come first.
 type pending struct {
-	offset   int64
-	epoch    int32
-	admitted bool // else: unfinished by the map, not seen yet
-	at       time.Time
-	job      *job // set when it is admitted
+	offset int64
+	job    *job // nil: unfinished by the map, not seen yet
 }
 
-// in reports whether a pick took it.
-func (e pending) in(pick uint64) bool { return e.job != nil && e.job.picked == pick }
+// picked reports whether a pick took it.
+func (e pending) picked(pick uint64) bool { return e.job != nil && e.job.picked == pick }
+
+// epoch is the leader epoch of the record, -1 if that is not known.
+func (e pending) epoch() int32 {
+	if e.job == nil {
+		return -1
+	}
+	return e.job.in.epoch
+}
 
 // input is a record on its way in. All that the tracker needs for it later is in
 // one piece: one allocation is much cheaper than three.
@@ -96,7 +101,7 @@ type input struct {
 	rec     Record
 	epoch   int32
 	size    int64
-	control bool // a marker: it is there and means nothing
+	control bool   // a marker: it is there and means nothing
 	key     string // as in rec
 	job     job    // once it is admitted
 }
@@ -117,7 +122,7 @@ func (t *tracker) assign(ctx context.Context, id int32, done completion) *partit
 		lanes: map[string]*lane{}, keys: map[string]*keyState{},
 	}
 	for _, o := range done.unfinished {
-		p.pending = append(p.pending, pending{offset: o, epoch: -1})
+		p.pending = append(p.pending, pending{offset: o})
 	}
 	p.unseen = len(p.pending)
 	t.parts[id] = p
@@ -127,7 +132,7 @@ func (t *tracker) assign(ctx context.Context, id int32, done completion) *partit
 // restored gives a partition the state of its keys and opens it. It returns the
 // jobs to start and whether fetching may go on; neither if the partition was
 // taken away meanwhile.
-func (t *tracker) restored(p *partition, keys map[string]*keyState, now time.Time) (start []*job, resume bool) {
+func (t *tracker) restored(p *partition, keys map[string]*keyState) (start []*job, resume bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if p.gone {
@@ -138,13 +143,13 @@ func (t *tracker) restored(p *partition, keys map[string]*keyState, now time.Tim
 		p.timers.set(k, s.wake)
 		p.size += s.size(k)
 	}
-	start, _ = t.unpark(nil, p, now)
+	start, _ = t.unpark(nil, p)
 	return start, len(p.parked) == 0
 }
 
 // admit takes records of a poll in. It returns the jobs to start and the
 // partitions whose fetching must pause because they took all they can.
-func (t *tracker) admit(recs []*input, now time.Time) (start []*job, pause []int32) {
+func (t *tracker) admit(recs []*input) (start []*job, pause []int32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, in := range recs {
@@ -160,7 +165,7 @@ func (t *tracker) admit(recs []*input, now time.Time) (start []*job, pause []int
 			t.count(p, 0, 0, in.size)
 			continue
 		}
-		start = t.admitOne(start, p, in, now)
+		start = t.admitOne(start, p, in)
 	}
 	return start, pause
 }
@@ -194,41 +199,40 @@ func (p *partition) passed(offset int64) {
 	p.unseen -= to - from
 }
 
-func (t *tracker) admitOne(start []*job, p *partition, in *input, now time.Time) []*job {
+func (t *tracker) admitOne(start []*job, p *partition, in *input) []*job {
 	off := in.rec.Offset
 	p.epoch = in.epoch
-	i := len(p.pending) - p.unseen // those before it were passed
+	j := &in.job
+	j.part, j.in, j.key, j.keyed = p, in, in.key, in.rec.Key != nil
 	switch {
 	case in.control:
 		p.end = max(p.end, off+1)
 		return start
 	case off < p.end:
+		i := len(p.pending) - p.unseen // those before it were passed
 		if p.unseen == 0 || p.pending[i].offset != off {
 			return start // finished before the restart
 		}
-		p.pending[i] = pending{offset: off, epoch: in.epoch, admitted: true, at: in.rec.Timestamp}
+		p.pending[i].job = j
 		p.unseen--
 	default:
-		i = len(p.pending)
-		p.pending = append(p.pending, pending{offset: off, epoch: in.epoch, admitted: true, at: in.rec.Timestamp})
+		p.pending = append(p.pending, pending{off, j})
 		p.end = off + 1
 	}
 	t.count(p, 1, 0, in.size)
-	in.job = job{part: p, key: in.key, keyed: in.rec.Key != nil, in: in, began: now}
-	p.pending[i].job = &in.job
-	return t.enqueue(start, &in.job)
+	return t.enqueue(start, j)
 }
 
 // unpark admits parked records that fit now. It reports whether the last one
 // went, so that fetching may go on.
-func (t *tracker) unpark(start []*job, p *partition, now time.Time) ([]*job, bool) {
+func (t *tracker) unpark(start []*job, p *partition) ([]*job, bool) {
 	if len(p.parked) == 0 || p.draining {
 		return start, false
 	}
 	n := 0
 	for n < len(p.parked) && t.fits(p, p.parked[n].rec.Offset) {
 		t.count(p, 0, 0, -p.parked[n].size)
-		start = t.admitOne(start, p, p.parked[n], now)
+		start = t.admitOne(start, p, p.parked[n])
 		n++
 	}
 	p.parked = slices.Delete(p.parked, 0, n)
@@ -275,15 +279,15 @@ func (t *tracker) due(now time.Time) (start []*job, again time.Time) {
 				break
 			}
 			p.timers.set(key, time.Time{})
-			start = t.fire(start, p, key, at, now)
+			start = t.fire(start, p, key, at)
 		}
 	}
 	return start, again
 }
 
-func (t *tracker) fire(start []*job, p *partition, key string, at, now time.Time) []*job {
+func (t *tracker) fire(start []*job, p *partition, key string, at time.Time) []*job {
 	t.count(p, 0, 1, 0)
-	return t.enqueue(start, &job{part: p, key: key, keyed: true, due: at, began: now})
+	return t.enqueue(start, &job{part: p, key: key, keyed: true, due: at})
 }
 
 // drain stops new work for the partitions (nil: all) and reports how many jobs
@@ -406,8 +410,8 @@ func (t *tracker) stats() stats {
 		s.timersWaiting += p.timers.Len()
 		s.keys += len(p.keys)
 		s.stateBytes += p.size
-		if len(p.pending) > 0 && p.pending[0].admitted {
-			older(p.pending[0].at)
+		if len(p.pending) > 0 && p.pending[0].job != nil {
+			older(p.pending[0].job.in.rec.Timestamp)
 		}
 		if i := slices.IndexFunc(p.parked, func(in *input) bool { return !in.control }); i >= 0 {
 			older(p.parked[i].rec.Timestamp)

@@ -112,7 +112,7 @@ func (m *model) assign() {
 			keys[k] = &keyState{value: []byte(s.value), wake: s.wake, changed: m.now}
 		}
 	}
-	start, _ := m.tr.restored(p, keys, m.now)
+	start, _ := m.tr.restored(p, keys)
 	m.dispatched(start)
 }
 
@@ -149,7 +149,7 @@ func (m *model) poll(n int, grow bool) {
 		}
 		m.pos++
 	}
-	start, _ := m.tr.admit(ins, m.now)
+	start, _ := m.tr.admit(ins)
 	m.dispatched(start)
 }
 
@@ -276,7 +276,7 @@ func (m *model) land() {
 	}
 	b := *m.batch
 	m.batch = nil
-	start, _ := m.tr.committedBatch(b, m.now)
+	start, _ := m.tr.committedBatch(b)
 	m.dispatched(start)
 }
 
@@ -390,14 +390,14 @@ func TestTrackerPausesAPartitionThatCanTakeNoMore(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(limits{records: 8, waiting: 8, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
 	for id := range int32(2) {
-		tr.restored(tr.assign(t.Context(), id, completion{}), map[string]*keyState{}, time.Time{})
+		tr.restored(tr.assign(t.Context(), id, completion{}), map[string]*keyState{})
 	}
 	admit := func(id int32, n int, from int64) ([]*job, []int32) {
 		var ins []*input
 		for i := range n {
 			ins = append(ins, &input{rec: Record{Partition: id, Offset: from + int64(i)}, size: 1})
 		}
-		return tr.admit(ins, time.Time{})
+		return tr.admit(ins)
 	}
 	start, pause := admit(0, 8, 0)
 	if len(start) != 6 || !slices.Equal(pause, []int32{0}) {
@@ -409,7 +409,7 @@ func TestTrackerPausesAPartitionThatCanTakeNoMore(t *testing.T) {
 	for _, j := range start {
 		tr.finish(j, &outcome{size: 1}, time.Time{})
 	}
-	more, resume := tr.committedBatch(tr.pick(100, 100, false), time.Time{})
+	more, resume := tr.committedBatch(tr.pick(100, 100, false))
 	if len(more) != 2 || !slices.Equal(resume, []int32{0}) {
 		t.Fatalf("after the commit %d started, resumed %v: want the 2 that waited", len(more), resume)
 	}

@@ -29,7 +29,8 @@ func (s *session) start(jobs []*job) { s.pool.start(jobs) }
 
 // run runs a job and returns those that may start now.
 func (s *session) run(j *job) []*job {
-	next, news := s.tracker.finish(j, s.handle(j), time.Now())
+	out, at := s.handle(j)
+	next, news := s.tracker.finish(j, out, at)
 	if news.commit {
 		signal(s.finished)
 	}
@@ -43,8 +44,9 @@ func (s *session) run(j *job) []*job {
 }
 
 // handle tries a trigger until there is something to commit: a result, or the
-// dead letter of a trigger that was given up. It returns nil if it was interrupted.
-func (s *session) handle(j *job) *outcome {
+// dead letter of a trigger that was given up, and when that was. The outcome is
+// nil if it was interrupted.
+func (s *session) handle(j *job) (out *outcome, at time.Time) {
 	ctx := j.part.ctx
 	state := j.before
 	a := attempts{}
@@ -66,19 +68,20 @@ func (s *session) handle(j *job) *outcome {
 		a.count++
 		result, err := s.try(ctx, t, state.seenBy(j))
 		took := time.Since(t.Now)
+		at = t.Now.Add(took)
 		if ctx.Err() != nil {
 			s.cfg.Metrics.trigger(s.stage.Name, triggerInterrupted, took)
-			return nil
+			return nil, at
 		}
 		if err == nil {
 			probed(true)
 			if err = s.valid(j, result, t.Now); err == nil {
 				s.cfg.Metrics.trigger(s.stage.Name, triggerDone, took)
 				j.first = outcome{result: result, size: resultSize(result)}
-				return &j.first
+				return &j.first, at
 			}
 			s.gaveUpAfter(took)
-			return s.giveUp(j, classInvalidResult, err, a)
+			return s.giveUp(j, classInvalidResult, err, a), at
 		}
 		if after, ok := RetryAfter(err); ok {
 			a.count--
@@ -88,7 +91,7 @@ func (s *session) handle(j *job) *outcome {
 			s.cfg.Metrics.trigger(s.stage.Name, triggerUnavailable, took)
 			s.logTrigger(j, slog.LevelDebug, "unavailable, the stage is held", a, "probe", probe, "after", after, "err", oneLine(err.Error()))
 			if probe, ok = s.hold.wait(j.part.open, after, probe); !ok {
-				return nil
+				return nil, at
 			}
 			continue
 		}
@@ -98,7 +101,7 @@ func (s *session) handle(j *job) *outcome {
 				err, class = fmt.Errorf("class %s is not declared by the stage: %w", class, err), classUndeclared
 			}
 			s.gaveUpAfter(took)
-			return s.giveUp(j, class, err, a)
+			return s.giveUp(j, class, err, a), at
 		}
 		wait := min(retryFirst<<min(a.count-1, 10), retryMost)
 		wait += rand.N(wait/2 + 1)
@@ -108,13 +111,13 @@ func (s *session) handle(j *job) *outcome {
 				class = classPanicked
 			}
 			s.gaveUpAfter(took)
-			return s.giveUp(j, class, err, a)
+			return s.giveUp(j, class, err, a), at
 		}
 		probed(false)
 		s.cfg.Metrics.trigger(s.stage.Name, triggerRetried, took)
 		s.logTrigger(j, slog.LevelWarn, "failed, will be retried", a, "in", wait, "err", oneLine(err.Error()))
 		if !sleep(j.part.open, wait) {
-			return nil
+			return nil, at
 		}
 	}
 }
