@@ -8,10 +8,9 @@ import (
 
 // A batch is what one transaction commits.
 type batch struct {
-	number uint64 // of the pick
-	parts  []partBatch
-	size   int64
-	jobs   int
+	parts []partBatch
+	size  int64
+	jobs  int
 }
 
 // writes says whether the batch has anything to commit beside offsets.
@@ -28,6 +27,7 @@ func (b batch) writes() bool {
 
 type partBatch struct {
 	part  *partition
+	pick  uint64 // number of the pick that took the jobs
 	jobs  []*job
 	done  completion
 	epoch int32 // leader epoch that goes with the offset
@@ -42,15 +42,15 @@ func (t *tracker) pick(maxJobs int, maxBytes int64, idle bool) batch {
 	defer t.mu.Unlock()
 	t.blocked = false
 	t.picks++
-	b := batch{number: t.picks}
+	var b batch
 	for _, id := range slices.Sorted(maps.Keys(t.parts)) {
 		p := t.parts[id]
-		pb, n := partBatch{part: p}, 0
+		pb, n := partBatch{part: p, pick: t.picks}, 0
 		for _, j := range p.done {
 			if b.jobs > 0 && (b.jobs >= maxJobs || b.size+j.out.size > maxBytes) {
 				break
 			}
-			j.picked = b.number
+			j.picked = pb.pick
 			b.size += j.out.size
 			b.jobs++
 			n++
@@ -59,7 +59,7 @@ func (t *tracker) pick(maxJobs int, maxBytes int64, idle bool) batch {
 		if len(pb.jobs) == 0 && !idle {
 			continue
 		}
-		pb.done, pb.epoch = p.completionWithout(b.number)
+		pb.done, pb.epoch = p.completionWithout(pb.pick)
 		if len(pb.jobs) > 0 || pb.done.base > p.base {
 			b.parts = append(b.parts, pb)
 		}
@@ -82,44 +82,40 @@ func (p *partition) completionWithout(pick uint64) (completion, int32) {
 	return c, epoch
 }
 
-// committedBatch makes a batch's results the truth: offsets are finished, state
-// and timers change. It returns the jobs to start and the partitions whose
-// fetching may go on.
-func (t *tracker) committedBatch(b batch) (start []*job, resume []int32) {
+// committed makes a partition's results in a committed batch the truth: offsets
+// are finished, state and timers change. It returns the jobs to start and whether
+// fetching may go on. It is called for one partition after the other, so that
+// nobody waits long.
+func (t *tracker) committed(pb partBatch) (start []*job, resume bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, pb := range b.parts {
-		p := pb.part
-		if p.gone {
-			continue
+	p := pb.part
+	if p.gone {
+		return nil, false
+	}
+	for _, j := range pb.jobs {
+		p.active--
+		t.keep(p, -j.out.size)
+		if j.in != nil {
+			t.count(p, -1, 0, -j.in.size)
+			t.wait(p, -1)
+		} else {
+			t.count(p, 0, -1, 0)
 		}
-		for _, j := range pb.jobs {
-			p.active--
-			t.keep(p, -j.out.size)
-			if j.in != nil {
-				t.count(p, -1, 0, -j.in.size)
-				t.wait(p, -1)
-			} else {
-				t.count(p, 0, -1, 0)
-			}
-			if j.keyed {
-				p.leave(j)
-			}
-		}
-		p.base = max(p.base, pb.done.base)
-		p.pending = slices.DeleteFunc(p.pending, func(e pending) bool { return e.picked(b.number) })
-		p.done = slices.Delete(p.done, 0, len(pb.jobs))
-		for _, j := range pb.jobs {
-			if j.keyed {
-				p.arm(j.lane)
-				start = t.advance(start, p, j.lane)
-			}
-		}
-		var more bool
-		if start, more = t.unpark(start, p); more {
-			resume = append(resume, p.id)
+		if j.keyed {
+			p.leave(j)
 		}
 	}
+	p.base = max(p.base, pb.done.base)
+	p.pending = slices.DeleteFunc(p.pending, func(e pending) bool { return e.picked(pb.pick) })
+	p.done = slices.Delete(p.done, 0, len(pb.jobs))
+	for _, j := range pb.jobs {
+		if j.keyed {
+			p.arm(j.lane)
+			start = t.advance(start, p, j.lane)
+		}
+	}
+	start, resume = t.unpark(start, p)
 	return t.dequeue(start), resume
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	maxBatchJobs  = 10_000
+	maxBatchJobs  = 20_000
 	maxBatchBytes = 16 << 20
 	maxCommitGap  = 100 * time.Millisecond
 	idleCommit    = time.Second // how often offsets alone are committed, where nothing else is
@@ -36,6 +36,7 @@ type committer struct {
 	few      int       // at most so many jobs at once, to find one that Kafka refuses; 0: no such search
 	left     int       // jobs that the search still has to go through
 	began    time.Time // of the newest transaction
+	spare    []output  // memory for the records of the next batch
 }
 
 func (c *committer) close() {
@@ -182,10 +183,15 @@ func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error
 	step("ended")
 	c.cfg.Metrics.committed(c.stage.Name, how, time.Since(began))
 	c.tell(b)
-	c.flow(func() (start []*job, pause, resume []int32) {
-		start, resume = c.tracker.committedBatch(b)
-		return start, nil, resume
-	})
+	for _, pb := range b.parts {
+		c.flow(func() (start []*job, pause, resume []int32) {
+			start, more := c.tracker.committed(pb)
+			if more {
+				resume = []int32{pb.part.id}
+			}
+			return start, nil, resume
+		})
+	}
 	step("committed")
 	c.unblock()
 	return b.jobs > 0, nil
@@ -227,16 +233,19 @@ type output struct {
 }
 
 // records are what a batch writes: outputs, dead letters, and the newest state
-// of each key. They are made anew for every try, because a client keeps what it
-// was given.
+// of each key. They are made anew for every try.
 func (c *committer) records(b batch) []output {
-	most := 0
+	n := 0
 	for _, pb := range b.parts {
 		for _, j := range pb.jobs {
-			most += len(j.out.result.Events) + 2
+			n += len(j.out.result.Events)
+			if j.write || j.out.dead != nil {
+				n += 2 // at most
+			}
 		}
 	}
-	out := make([]output, 0, most)
+	out := slices.Grow(c.spare[:0], n)
+	c.spare = nil
 	for _, pb := range b.parts {
 		last := map[string]*job{} // by event key: the last one that changes its state
 		for _, j := range pb.jobs {
@@ -326,6 +335,9 @@ func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOff
 	step("ending")
 	switch err := c.producer.EndTransaction(ctx, kgo.TryCommit); {
 	case err == nil:
+		// After an error the client may still hold records that it was given.
+		clear(recs)
+		c.spare = recs
 		return nil
 	case errors.Is(err, kerr.OperationNotAttempted):
 		return fmt.Errorf("end transaction: %w", err)

@@ -89,7 +89,7 @@ func (s *session) take(fs kgo.Fetches) error {
 	if isFatal(first) {
 		return first
 	}
-	var ins []*input
+	ins := make([]*input, 0, fs.NumRecords())
 	fs.EachRecord(func(r *kgo.Record) { ins = append(ins, inputOf(r, s.stage.Input)) })
 	if len(ins) > 0 {
 		s.flow(func() (start []*job, pause, resume []int32) {

@@ -150,6 +150,7 @@ func (t *tracker) restored(p *partition, keys map[string]*keyState) (start []*jo
 // admit takes records of a poll in. It returns the jobs to start and the
 // partitions whose fetching must pause because they took all they can.
 func (t *tracker) admit(recs []*input) (start []*job, pause []int32) {
+	start = make([]*job, 0, len(recs))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, in := range recs {

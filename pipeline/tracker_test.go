@@ -276,7 +276,7 @@ func (m *model) land() {
 	}
 	b := *m.batch
 	m.batch = nil
-	start, _ := m.tr.committedBatch(b)
+	start, _ := m.tr.committed(b.parts[0])
 	m.dispatched(start)
 }
 
@@ -409,8 +409,8 @@ func TestTrackerPausesAPartitionThatCanTakeNoMore(t *testing.T) {
 	for _, j := range start {
 		tr.finish(j, &outcome{size: 1}, time.Time{})
 	}
-	more, resume := tr.committedBatch(tr.pick(100, 100, false))
-	if len(more) != 2 || !slices.Equal(resume, []int32{0}) {
-		t.Fatalf("after the commit %d started, resumed %v: want the 2 that waited", len(more), resume)
+	more, resume := tr.committed(tr.pick(100, 100, false).parts[0])
+	if len(more) != 2 || !resume {
+		t.Fatalf("after the commit %d started, resumed %t: want the 2 that waited", len(more), resume)
 	}
 }
