@@ -25,6 +25,19 @@ func (b batch) writes() bool {
 	return false
 }
 
+// events are those of the results, without the dead letters.
+func (b batch) events(yield func(Event) bool) {
+	for _, pb := range b.parts {
+		for _, j := range pb.jobs {
+			for _, e := range j.out.result.Events {
+				if !yield(e) {
+					return
+				}
+			}
+		}
+	}
+}
+
 type partBatch struct {
 	part  *partition
 	pick  uint64 // number of the pick that took the jobs

@@ -204,10 +204,10 @@ func (c *committer) tell(b batch) {
 			if j.out.dead != nil {
 				c.cfg.Metrics.deadLetter(c.stage.Name, j.out.class)
 			}
-			if c.cfg.Committed != nil && len(j.out.result.Events) > 0 {
-				c.cfg.Committed(c.stage.Name, j.out.result.Events)
-			}
 		}
+	}
+	if c.cfg.Committed != nil {
+		c.cfg.Committed(c.stage.Name, b.events)
 	}
 }
 

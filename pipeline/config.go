@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -74,8 +75,9 @@ type Config struct {
 	// Metrics, where set, are kept up to date. One Metrics serves any number of runners.
 	Metrics *Metrics
 	// Committed, where set, is called after each commit with the events it
-	// published, in no particular order of keys. It must not block.
-	Committed func(stage string, events []Event)
+	// published, in no particular order of keys. It must not block, and asks for
+	// the events before it returns.
+	Committed func(stage string, events iter.Seq[Event])
 }
 
 func (c Config) withDefaults() Config {

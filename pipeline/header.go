@@ -72,7 +72,7 @@ func inputOf(r *kgo.Record, topic string) *input {
 	}
 	in.size += int64(bytes + chars + len(r.Key))
 	room := make(room, 0, bytes)
-	in.key = string(r.Key)
+	in.job.key = string(r.Key)
 	in.rec.Topic, in.rec.Timestamp = topic, r.Timestamp
 	in.rec.Key, in.rec.Value = room.copy(r.Key), room.copy(r.Value)
 	if len(r.Headers) == 0 {

@@ -19,30 +19,30 @@ type lane struct {
 	state    *keyState // committed; nil: none
 	jobs     []*job
 	first    [1]*job // what jobs has at first: most lanes never have more
-	finished int
-	running  *job // also one that is queued for memory; nil: none
-	gen      int  // changes when results behind a replaced one became worthless
-	timers   int  // how many of the jobs are timers
-	closed   bool // it was empty: a lane that the key has now is another one
+	running  *job    // also one that is queued for memory; nil: none
+	finished int32
+	gen      int32 // changes when results behind a replaced one became worthless
+	timers   int32 // how many of the jobs are timers
+	closed   bool  // it was empty: a lane that the key has now is another one
 }
 
 // A job is one trigger on its way through a partition.
 type job struct {
 	part     *partition
-	lane     *lane  // nil if !keyed
-	key      string // event key; meaningless if !keyed
-	keyed    bool
+	lane     *lane     // nil if !keyed
+	key      string    // event key; meaningless if !keyed
 	in       *input    // nil: the timer fired
 	due      time.Time // when the timer was to fire
-	launched bool      // its handler runs or has run
-	gen      int       // of its lane when it was launched
 	before   *keyState // what its handler sees of the key; nil: nothing
 	cause    string    // see causeID
 	out      *outcome  // set by finish
-	next     *keyState // the key afterwards; set with out
-	write    bool      // whether that is a change
-	picked   uint64    // the last pick that took it
 	first    outcome   // memory for out
+	next     *keyState // the key afterwards; set with out
+	picked   uint64    // the last pick that took it
+	gen      int32     // of its lane when it was launched
+	keyed    bool
+	launched bool // its handler runs or has run
+	write    bool // whether next is a change; set with out
 }
 
 // outcome is what a finished job wants committed.
@@ -125,12 +125,12 @@ func (t *tracker) enqueue(start []*job, j *job) []*job {
 // been moved or cleared since it fired is dropped; where a result that is not
 // committed yet did that, the commit arms the timer anew.
 func (t *tracker) advance(start []*job, p *partition, l *lane) []*job {
-	for l.running == nil && l.finished < min(len(l.jobs), t.limits.ahead) {
+	for l.running == nil && int(l.finished) < min(len(l.jobs), t.limits.ahead) {
 		next := l.jobs[l.finished]
 		if next.in != nil || l.latest().timer().Equal(next.due) {
 			return t.run(start, next)
 		}
-		l.jobs = slices.Delete(l.jobs, l.finished, l.finished+1)
+		l.jobs = slices.Delete(l.jobs, int(l.finished), int(l.finished)+1)
 		l.timers--
 		t.count(p, 0, -1, 0)
 	}
@@ -138,7 +138,7 @@ func (t *tracker) advance(start []*job, p *partition, l *lane) []*job {
 	case len(l.jobs) == 0 && !l.closed:
 		l.closed = true
 		delete(p.lanes, l.key)
-	case l.running == nil && l.finished >= t.limits.ahead:
+	case l.running == nil && int(l.finished) >= t.limits.ahead:
 		t.blocked = true
 	}
 	return start
@@ -274,7 +274,7 @@ func (t *tracker) replace(j *job, out *outcome, now time.Time) (start []*job) {
 			t.wait(p, -1)
 		}
 	}
-	l.finished = i
+	l.finished = int32(i)
 	l.gen++
 	if r := l.running; r != nil && !r.launched {
 		t.queue = slices.DeleteFunc(t.queue, func(q *job) bool { return q == r })

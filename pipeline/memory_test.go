@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -37,7 +38,7 @@ func TestResultsAreBounded(t *testing.T) {
 		return Result{Events: []Event{out(tr.Key, incompressible(tr.Key, size))}}, nil
 	}}, func(cfg *Config) {
 		cfg.MaxResultBytes = limit
-		cfg.Committed = func(string, []Event) { look() }
+		cfg.Committed = func(string, iter.Seq[Event]) { look() }
 	})
 	close(started)
 	c.publish("first", "x") // from it the engine knows what is usual

@@ -5,6 +5,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"iter"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -43,7 +44,7 @@ func TestProviderOutage(t *testing.T) {
 			handled.add(tr.Key)
 			return Result{Events: []Event{out(tr.Key, "1")}}, nil
 		}}, func(cfg *Config) {
-			cfg.Committed = func(string, []Event) { first.CompareAndSwap(0, int64(time.Since(back))) }
+			cfg.Committed = func(string, iter.Seq[Event]) { first.CompareAndSwap(0, int64(time.Since(back))) }
 		})
 		time.Sleep(time.Minute)
 		before := p.stats()

@@ -101,9 +101,8 @@ type input struct {
 	rec     Record
 	epoch   int32
 	size    int64
-	control bool   // a marker: it is there and means nothing
-	key     string // as in rec
-	job     job    // once it is admitted
+	control bool // a marker: it is there and means nothing
+	job     job  // has the key; the rest is set when it is admitted
 }
 
 func newTracker(l limits) *tracker {
@@ -204,7 +203,7 @@ func (t *tracker) admitOne(start []*job, p *partition, in *input) []*job {
 	off := in.rec.Offset
 	p.epoch = in.epoch
 	j := &in.job
-	j.part, j.in, j.key, j.keyed = p, in, in.key, in.rec.Key != nil
+	j.part, j.in, j.keyed = p, in, in.rec.Key != nil
 	switch {
 	case in.control:
 		p.end = max(p.end, off+1)

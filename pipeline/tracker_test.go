@@ -145,7 +145,7 @@ func (m *model) poll(n int, grow bool) {
 		}
 		rec := Record{Offset: int64(m.pos), Key: []byte(m.log[m.pos]), Timestamp: m.now}
 		if m.log[m.pos] != gone {
-			ins = append(ins, &input{rec: rec, key: m.log[m.pos], size: 10, control: m.log[m.pos] == marker})
+			ins = append(ins, &input{rec: rec, job: job{key: m.log[m.pos]}, size: 10, control: m.log[m.pos] == marker})
 		}
 		m.pos++
 	}

@@ -2,6 +2,7 @@ package stages
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -47,8 +48,8 @@ func NewObserver(reg prometheus.Registerer) (*Observer, error) {
 // Committed counts the final events among those that a stage has committed. It
 // is what [pipeline.Config.Committed] wants, does not block and may be called
 // from many goroutines.
-func (o *Observer) Committed(_ string, events []pipeline.Event) {
-	for _, e := range events {
+func (o *Observer) Committed(_ string, events iter.Seq[pipeline.Event]) {
+	for e := range events {
 		switch e.Topic {
 		case schemas.TopicImportCompleted:
 			if done, err := schemas.Decode[schemas.ImportCompleted](e.Value); err == nil {

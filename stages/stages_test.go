@@ -301,11 +301,11 @@ func TestObserver(t *testing.T) {
 		return pipeline.Event{Topic: e.Topic(), Value: value}
 	}
 	failed := schemas.ImportFailed{Run: 1, Reason: schemas.ReasonUserAborted, FailedAt: now}
-	o.Committed("connection", []pipeline.Event{
+	o.Committed("connection", slices.Values([]pipeline.Event{
 		event(schemas.WebformCompleted{ObservedAt: now}), event(failed), event(failed),
 		event(schemas.ImportCompleted{StartedAt: now, CompletedAt: now, Accounts: []schemas.CompletedAccount{{}}}),
 		event(schemas.ImportCompleted{StartedAt: now, CompletedAt: now, Partial: true, Accounts: []schemas.CompletedAccount{{}}}),
-	})
+	}))
 	want := map[[2]string]float64{{"failed", "user_aborted"}: 2, {"completed", ""}: 1, {"partial", ""}: 1}
 	families, err := reg.Gather()
 	if err != nil {

@@ -2,6 +2,7 @@ package loops
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"os"
 
@@ -21,9 +22,9 @@ func Engine(ctx context.Context, t contest.Task, m *contest.Meter) error {
 	stages, ctx := errgroup.WithContext(ctx)
 	hops := max(t.Hops, 1)
 	for i := range hops {
-		committed := func(_ string, events []pipeline.Event) {}
+		committed := func(string, iter.Seq[pipeline.Event]) {}
 		if i == hops-1 {
-			committed = func(_ string, events []pipeline.Event) { m.Add(len(events)) }
+			committed = count(m)
 		}
 		stages.Go(func() error {
 			return runStage(ctx, t, i, &copier{latency: t.Latency, output: t.Hop(i + 1), state: state}, committed)
@@ -32,8 +33,19 @@ func Engine(ctx context.Context, t contest.Task, m *contest.Meter) error {
 	return stages.Wait()
 }
 
+// count adds the events of each commit to the meter.
+func count(m *contest.Meter) func(string, iter.Seq[pipeline.Event]) {
+	return func(_ string, events iter.Seq[pipeline.Event]) {
+		n := 0
+		for range events {
+			n++
+		}
+		m.Add(n)
+	}
+}
+
 // runStage runs stage i of a task.
-func runStage(ctx context.Context, t contest.Task, i int, h pipeline.Handler, committed func(string, []pipeline.Event)) error {
+func runStage(ctx context.Context, t contest.Task, i int, h pipeline.Handler, committed func(string, iter.Seq[pipeline.Event])) error {
 	r, err := pipeline.NewRunner(pipeline.Stage{
 		Name: t.Stage(i), Input: t.Hop(i), Outputs: []string{t.Hop(i + 1)}, Handler: h,
 	}, pipeline.Config{

@@ -16,7 +16,7 @@ import (
 // transactions: an input record is an account, whose rows are published page
 // after page, each page a step that wakes the next one.
 func Pages(ctx context.Context, t contest.Task, m *contest.Meter) error {
-	return runStage(ctx, t, 0, &pager{task: t}, func(_ string, events []pipeline.Event) { m.Add(len(events)) })
+	return runStage(ctx, t, 0, &pager{task: t}, count(m))
 }
 
 // A pager publishes pages of rows. The state of a key is the number of its next
