@@ -146,7 +146,7 @@ func (s *service) closeListeners() error {
 
 // runners makes the stages with these names.
 func (s *service) runners(names []string, kafka []kgo.Opt) (map[string]*pipeline.Runner, *finapi.Client, error) {
-	settings := s.cfg.Provider.Client()
+	settings := s.cfg.Client()
 	settings.Logger, settings.Metrics = s.logger.With("part", "provider"), s.metrics
 	client, err := finapi.New(settings)
 	if err != nil {

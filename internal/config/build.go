@@ -106,7 +106,8 @@ func (c Config) TopicSettings(stages ...string) topics.Settings {
 
 // Client returns what the settings say of the provider's client. The caller
 // adds transport, logger and metrics.
-func (p Provider) Client() finapi.Config {
+func (c Config) Client() finapi.Config {
+	p := c.Provider
 	return finapi.Config{
 		AccessURL:      p.AccessURL,
 		WebFormURL:     p.WebFormURL,
@@ -117,6 +118,8 @@ func (p Provider) Client() finapi.Config {
 		FormHosts:      p.FormHosts,
 		MaxConcurrent:  p.MaxConcurrent,
 		RequestTimeout: p.RequestTimeout,
+		// An outage has to show before it has used a step's budget up.
+		Patience: min(finapi.DefaultPatience, c.Engine.RetryBudget/4),
 	}
 }
 

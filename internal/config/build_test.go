@@ -21,7 +21,7 @@ func TestConfig_BuildsFromAllSettings(t *testing.T) {
 	}{
 		{"pipeline", c.Pipeline(), []string{"KafkaOpts", "Hooks", "Group", "DeadLetterTopic", "Logger", "Metrics", "Committed"}},
 		{"topics", c.TopicSettings("webform"), []string{"Group"}},
-		{"finapi", c.Provider.Client(), []string{"MaxUsers", "Patience", "Transport", "Logger", "Metrics"}},
+		{"finapi", c.Client(), []string{"MaxUsers", "Transport", "Logger", "Metrics"}},
 		{"timing", c.Waiting.Timing(), nil},
 		{"reading", c.Waiting.Reading(), []string{"MaxPages"}},
 	} {
@@ -38,6 +38,12 @@ func TestConfig_BuildsFromAllSettings(t *testing.T) {
 				t.Errorf("%s: %v", b.name, err)
 			}
 		}
+	}
+	if got := c.Client().Patience; got != 30*time.Second {
+		t.Errorf("patience with the provider: got %s, want its default of 30s", got)
+	}
+	if got := load(t, with("BANKIMPORT_RETRY_BUDGET=40s"), NeedAll).Client().Patience; got != 10*time.Second {
+		t.Errorf("patience with the provider where a step is tried for 40s: got %s, want 10s", got)
 	}
 	if got := load(t, with("BANKIMPORT_COMMIT_INTERVAL=0s"), NeedAll).Pipeline().CommitInterval; got >= 0 {
 		t.Errorf("no distance between commits: got %s, want a negative one, which the engine takes for none", got)

@@ -8,7 +8,7 @@ import (
 	"github.com/bankimport/bankimport/internal/simulator"
 )
 
-// Cancelled in time, twice and too late; a bank imported again; a connection read
+// Cancelled in time, twice, while the provider is busy and too late; a bank imported again; a connection read
 // again, by its user and by a stranger.
 func TestCancelAndReadAgain(t *testing.T) {
 	rng := seeded(t)
@@ -18,18 +18,21 @@ func TestCancelAndReadAgain(t *testing.T) {
 	want := func(user string, i intent) wanted {
 		return wanted{importID: newID(rng), userID: user, bankID: bankID, intent: i}
 	}
-	before, open, twice := want("before", vanishes), want("open", vanishes), want("twice", vanishes)
+	before, open, twice, busy := want("before", vanishes), want("open", vanishes), want("twice", vanishes), want("busy", vanishes)
 	late, again := want("late", completes), want("late", completes)
 	reread, stranger := want("late", vanishes), want("stranger", vanishes)
-	forms := []wanted{before, open, twice, late, again}
+	forms := []wanted{before, open, twice, busy, late, again}
+	client := w.provider() // it only derives ids here
+	defer client.Close()
+	w.fault("status-423:count=2,op=cancel-form@user=" + client.User(busy.userID).ID)
 	users := w.startUsers(forms, nil)
 	up := newUpstream(t, w.cluster.Brokers, prefix)
 
 	up.publish(w.ctx, cancelOf(t, before.importID))
-	up.publish(w.ctx, w.requests([]wanted{before, open, twice, late})...)
-	w.awaitForms(open.importID, twice.importID)
-	up.publish(w.ctx, cancelOf(t, open.importID), cancelOf(t, twice.importID), cancelOf(t, twice.importID))
-	w.awaitEnds(before.importID, open.importID, twice.importID, late.importID)
+	up.publish(w.ctx, w.requests([]wanted{before, open, twice, busy, late})...)
+	w.awaitForms(open.importID, twice.importID, busy.importID)
+	up.publish(w.ctx, cancelOf(t, open.importID), cancelOf(t, twice.importID), cancelOf(t, twice.importID), cancelOf(t, busy.importID))
+	w.awaitEnds(before.importID, open.importID, twice.importID, busy.importID, late.importID)
 
 	up.publish(w.ctx, cancelOf(t, late.importID))
 	up.publish(w.ctx, w.requests([]wanted{again})...)
@@ -49,17 +52,17 @@ func TestCancelAndReadAgain(t *testing.T) {
 		f(&r)
 		truth.Requests[i.importID] = r
 	}
-	for _, i := range []wanted{before, open, twice, late} {
+	for _, i := range []wanted{before, open, twice, busy, late} {
 		change(i, func(r *check.Request) { r.Cancelled = true })
 	}
 	change(reread, func(r *check.Request) { r.ConnectionID = connection })
 	change(stranger, func(r *check.Request) { r.Refused = "connection_deleted" })
 	figures := w.verdict(w.settle(), truth)
-	if figures.Completed != 2 || figures.Failed["cancelled"] != 3 || figures.Failed["already_connected"] != 1 || figures.Rows != 40 {
-		t.Errorf("%v; want 2 completed with 20 rows each, 3 cancelled, 1 already connected", figures)
+	if figures.Completed != 2 || figures.Failed["cancelled"] != 4 || figures.Failed["already_connected"] != 1 || figures.Rows != 40 {
+		t.Errorf("%v; want 2 completed with 20 rows each, 4 cancelled, 1 already connected", figures)
 	}
-	if n := w.sim.Journal().Calls["cancel form"][200]; n != 2 {
-		t.Errorf("the provider was asked %d times to cancel a form, want once for each of the two", n)
+	if n := w.sim.Journal().Calls["cancel form"][200]; n != 3 {
+		t.Errorf("the provider cancelled %d forms, want each of the three once", n)
 	}
 	t.Log(figures)
 }

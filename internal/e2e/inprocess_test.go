@@ -114,14 +114,22 @@ func (w *world) provider() *finapi.Client { return w.providerAt(w.simURL) }
 // providerAt is the client of the provider behind another address.
 func (w *world) providerAt(url string) *finapi.Client {
 	w.Helper()
-	client, err := finapi.New(finapi.Config{
-		AccessURL:    url,
-		WebFormURL:   url,
+	return w.providerWith(func(c *finapi.Config) { c.AccessURL, c.WebFormURL = url, url })
+}
+
+// providerWith is the client of the provider with other settings.
+func (w *world) providerWith(change func(*finapi.Config)) *finapi.Client {
+	w.Helper()
+	c := finapi.Config{
+		AccessURL:    w.simURL,
+		WebFormURL:   w.simURL,
 		FormHosts:    []string{strings.TrimPrefix(w.simURL, "http://")},
 		ClientID:     clientID,
 		ClientSecret: clientSecret,
 		UserKey:      userKey,
-	})
+	}
+	change(&c)
+	client, err := finapi.New(c)
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -139,14 +139,14 @@ func (w *world) badCallbacks(importID string) {
 	client := &http.Client{Transport: &http.Transport{
 		TLSClientConfig: w.trust(), DisableKeepAlives: true,
 	}}
-	seal := func(keys string) string {
-		token, err := w.sealer(keys).Seal(callback.Token{ImportID: importID, Run: 1, Expires: time.Now().Add(time.Hour)})
+	seal := func(keys string, life time.Duration) string {
+		token, err := w.sealer(keys).Seal(callback.Token{ImportID: importID, Run: 1, Expires: time.Now().Add(life)})
 		if err != nil {
 			w.Fatal(err)
 		}
 		return "/callbacks/finapi/" + token
 	}
-	ours, foreign := seal(w.callbackKeys), seal(callback.GenerateKey("k1"))
+	ours, expired, foreign := seal(w.callbackKeys, time.Hour), seal(w.callbackKeys, -time.Second), seal(callback.GenerateKey("k1"), time.Hour)
 	for _, tc := range []struct {
 		name, method, path, body string
 		want                     int
@@ -155,6 +155,7 @@ func (w *world) badCallbacks(importID string) {
 		{"forged token", http.MethodPost, "/callbacks/finapi/" + strings.Repeat("A", callback.TokenSize), `{}`, http.StatusNotFound},
 		{"changed token", http.MethodPost, ours[:len(ours)-4] + "AAAA", `{}`, http.StatusNotFound},
 		{"foreign token", http.MethodPost, foreign, `{}`, http.StatusNotFound},
+		{"expired token", http.MethodPost, expired, `{}`, http.StatusNotFound},
 		{"wrong method", http.MethodGet, ours, "", http.StatusMethodNotAllowed},
 		{"other path", http.MethodPost, "/", `{}`, http.StatusNotFound},
 		{"too large", http.MethodPost, ours, strings.Repeat("x", 100_000), http.StatusRequestEntityTooLarge},

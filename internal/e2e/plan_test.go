@@ -18,6 +18,10 @@ const (
 	completes intent = iota // logs in and takes all accounts
 	aborts                  // opens the form and cancels
 	vanishes                // never opens it
+
+	isFollowed // opens it; then another browser does, too; completes
+	isPreceded // another browser opens it first
+	lingers    // opens it and completes when another form of theirs has expired
 )
 
 // wanted is an import that upstream asks for.

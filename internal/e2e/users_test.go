@@ -48,7 +48,7 @@ func (w *world) startUsers(imports []wanted, while func() time.Duration) (wait f
 							return
 						}
 					}
-					if err := act(ctx, planned[id], created.URL); err != nil {
+					if err := w.act(ctx, planned[id], created.URL); err != nil {
 						failed.Store(id, err)
 					}
 				})
@@ -72,12 +72,18 @@ func (w *world) startUsers(imports []wanted, while func() time.Duration) (wait f
 	}
 }
 
-func act(ctx context.Context, i intent, url string) error {
+func (w *world) act(ctx context.Context, i intent, url string) error {
 	switch i {
 	case completes:
 		return player.Play(ctx, url)
 	case aborts:
 		return player.Cancel(ctx, url)
+	case isFollowed:
+		return follow(ctx, url)
+	case isPreceded:
+		return precede(ctx, url)
+	case lingers:
+		return w.linger(ctx, url)
 	default:
 		return nil
 	}

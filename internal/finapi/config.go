@@ -110,7 +110,7 @@ func (c Config) withDefaults() Config {
 		c.MaxUsers = defaultMaxUsers
 	}
 	if c.Patience == 0 {
-		c.Patience = defaultPatience
+		c.Patience = DefaultPatience
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -33,6 +33,7 @@ const (
 	CodeSlowDown           = "slow_down"            // the provider asked for a pause (429)
 	CodeClientRefused      = "client_login_refused" // our client's login is refused
 	CodeUserRefused        = "user_login_refused"   // the provider user's login is refused
+	CodeUserGone           = "user_gone"            // the same, but it went well before: the user was deleted meanwhile
 	CodeTokenRefused       = "token_refused"        // a fresh token is refused (401)
 	CodeNetwork            = "network"              // no connection, or it broke
 	CodeTimeout            = "timeout"              // no whole answer within the request timeout
@@ -82,4 +83,13 @@ func (e *Error) Error() string {
 func NotFound(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Status == http.StatusNotFound && e.Class == ClassPermanent
+}
+
+// UserGone reports whether err says that the user exists no more: a login that
+// went well before in this process is refused now. Where this process has not
+// logged in before, a deleted user looks like a wrong UserKey: then the error has
+// [CodeUserRefused], because whoever mends the key can still go on.
+func UserGone(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == CodeUserGone
 }

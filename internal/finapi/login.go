@@ -73,7 +73,7 @@ func refusedLogin(op operation, e *Error) {
 		e.detail = "check BANKIMPORT_FINAPI_CLIENT_ID, BANKIMPORT_FINAPI_CLIENT_SECRET and BANKIMPORT_FINAPI_ACCESS_URL"
 	} else {
 		e.Code, e.Class, e.RetryAfter = CodeUserRefused, ClassPermanent, 0
-		e.detail = "check BANKIMPORT_USER_KEY: it must be the key with which this user was created"
+		e.detail = "check BANKIMPORT_USER_KEY: it must be the key with which this user was created; or the user was deleted"
 		if e.Status == http.StatusLocked {
 			e.detail = "the provider has locked this user; " + e.detail
 		}

@@ -11,11 +11,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// DefaultPatience is that of a [Config].
+const DefaultPatience = 30 * time.Second
+
 const (
-	defaultPatience = 30 * time.Second
-	pingGap         = 5 * time.Second // what a ping told is believed for so long
-	pingTimeout     = 5 * time.Second
-	outagePause     = 5 * time.Second // before a call that met an outage is made again
+	pingGap     = 5 * time.Second // what a ping told is believed for so long
+	pingTimeout = 5 * time.Second
+	outagePause = 5 * time.Second // before a call that met an outage is made again
 )
 
 // host is one of the provider's two, and how it has been doing.

@@ -194,7 +194,7 @@ func TestPing(t *testing.T) {
 				if got := p.count("ping_access"); got != 0 {
 					t.Fatalf("got %d pings at once, want none", got)
 				}
-				time.Sleep(defaultPatience)
+				time.Sleep(DefaultPatience)
 				started := time.Now()
 				e := call()
 				if e.Class != test.class || e.Code != CodeUnknownErrorAnswer || e.Status != 500 {
@@ -259,7 +259,7 @@ func TestPingIsSharedAndBelievedForAWhile(t *testing.T) {
 					t.Fatal(err)
 				}
 				c.accessHost.failed()
-				time.Sleep(defaultPatience)
+				time.Sleep(DefaultPatience)
 				round()
 				if got := p.count("ping_access"); got != 1 {
 					t.Errorf("got %d pings for ten calls, want 1", got)
@@ -284,7 +284,7 @@ func TestHostsAreToldApart(t *testing.T) {
 		p.on("list_accounts", answer(500, ""))
 		_ = readForm(t.Context(), c, user)
 		_, _ = c.Accounts(t.Context(), user, 7)
-		time.Sleep(defaultPatience)
+		time.Sleep(DefaultPatience)
 		wantError(t, readForm(t.Context(), c, user), ClassUnavailable, CodeUnknownErrorAnswer)
 		_, err := c.Accounts(t.Context(), user, 7)
 		wantError(t, err, ClassRetry, CodeUnknownErrorAnswer)

@@ -66,6 +66,7 @@ type slot struct {
 	refusal    *Error    // a refused login, until
 	refusedTil time.Time
 	exists     bool      // the user was created or found
+	proven     bool      // a login went well, so the password is the right one
 	ended      Secret    // token that had run out when the login repeated it,
 	endedAt    time.Time // and when
 }
@@ -203,7 +204,7 @@ func (t *tokens) ask(ctx context.Context, s *slot) (Secret, error) {
 // keep stores a token and forgets refusals. It is called with mu held.
 func (t *tokens) keep(s *slot, fresh token) {
 	now := time.Now()
-	s.token = fresh
+	s.token, s.proven = fresh, true
 	s.refusal, t.client.refusal = nil, nil // every login names our client
 	t.metrics.clientRefused.Set(0)
 	// What is left may be little, since the endpoint repeats a token until its
@@ -229,6 +230,11 @@ func (t *tokens) remember(s *slot, err error) {
 		}
 		s.refusal, s.refusedTil = e, time.Now().Add(pause)
 		s.token, s.exists = token{}, false
+		if s.proven && e.Status == http.StatusBadRequest && !e.unread {
+			// The key has not changed since: it is read when the process starts.
+			e.Code, e.detail = CodeUserGone, "this login went well before, so the user was deleted meanwhile"
+			return
+		}
 		t.metrics.userRefused.Inc()
 	}
 }
@@ -344,8 +350,11 @@ func (t *tokens) found(s *slot, created bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s.exists = true
-	if created {
+	switch {
+	case created:
 		s.token, s.refusal, s.failure = token{}, nil, nil
+	case s.refusal != nil && s.refusal.Code == CodeUserGone:
+		s.refusal, s.proven = nil, false // there it is: somebody has changed its password
 	}
 }
 

@@ -1,16 +1,14 @@
 package simulator
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // loginFaults are about tokens, and about whom the provider knows.
 func loginFaults() []*faultKind {
 	token := []string{"token"}
-	var withToken []string
-	for _, op := range operationNames() {
-		if op != "token" && op != "create-user" {
-			withToken = append(withToken, op)
-		}
-	}
+	withToken := tokenOperations()
 	return []*faultKind{
 		{name: "token-down", what: "The token endpoint alone is down: 503 from the gateway.", ops: token, call: func(x *exchange) { x.gateway(503) }},
 		{name: "client-refused", what: "The token endpoint refuses the client: 401.", ops: token, call: func(x *exchange) { x.refuse(badClient()) }},
@@ -37,6 +35,11 @@ func loginFaults() []*faultKind {
 			},
 		},
 	}
+}
+
+// tokenOperations are the calls that need a user's token.
+func tokenOperations() []string {
+	return slices.DeleteFunc(operationNames(), func(op string) bool { return op == "token" || op == "create-user" })
 }
 
 // killTokens lets all tokens of a user expire now.

@@ -24,6 +24,7 @@ func networkFaults() []*faultKind {
 			x.real()
 			x.reset()
 		}},
+		{name: "status-423", what: "The provider is busy with the user or the connection, in the words of the API.", ops: tokenOperations(), call: func(x *exchange) { x.refuse(locked()) }},
 		{name: "status-429", what: "Too many requests, with the delay as Retry-After.", standard: Fault{Delay: 2 * time.Second}, call: tooMany},
 		{name: "status-500", what: "Unexpected error, in the words of the API.", call: func(x *exchange) {
 			x.refuse(&refusal{status: http.StatusInternalServerError, code: "UNEXPECTED_ERROR", de: "Unerwarteter Fehler.", en: "Unexpected error.", technical: true})

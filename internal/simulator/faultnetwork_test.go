@@ -128,6 +128,14 @@ func networkFaultTests() map[string]func(*testing.T) {
 			}
 			w.forms(2)
 		},
+		"status-423": func(t *testing.T) {
+			a := newAPIs(t, simulator.Config{})
+			token := a.user("u")
+			a.on("status-423")
+			a.unchecked().get("/api/v2/accounts", token).refused(423, "LOCKED")
+			a.unchecked().get("/api/webForms", token).refused(423, "LOCKED")
+			a.user("v") // creating users and logging in is not busy
+		},
 		"status-429": func(t *testing.T) {
 			w := newWire(t)
 			w.on("status-429:delay=2500ms")

@@ -19,8 +19,12 @@ func (h *handler) readForm(ctx context.Context, t pipeline.Trigger, st *state) (
 	}
 	user := h.provider.User(st.UserID)
 	form, err := h.provider.Form(ctx, user, st.FormID)
-	if err == nil && !form.Status.Final() && h.late(t, st, form) {
-		form, err = h.endForm(ctx, user, st.FormID)
+	switch {
+	case err != nil || form.Status.Final():
+	case h.late(t, st, form):
+		form, err = h.endForm(ctx, user, st)
+	case st.Cancelled:
+		form, err = h.cancelAgain(ctx, user, form)
 	}
 	switch {
 	case flow.Busy(err) && !h.late(t, st, form):
@@ -41,17 +45,42 @@ func (h *handler) readForm(ctx context.Context, t pipeline.Trigger, st *state) (
 
 // endForm asks the provider to end a form whose deadline has passed. Its answer
 // is the truth: the user may have finished in the last moment. If it refuses,
-// for whatever reason, one more read is.
-func (h *handler) endForm(ctx context.Context, user finapi.User, id string) (finapi.Form, error) {
-	form, err := h.provider.CancelForm(ctx, user, id)
-	if flow.CancelRefused(err) {
-		return h.provider.Form(ctx, user, id)
-	}
-	if err != nil {
+// for whatever reason, one more read is, also where the answer owes the connection
+// that was made. A provider that is busy with the form may be making it: then the
+// attempt counts and there is another one, unless upstream has cancelled.
+func (h *handler) endForm(ctx context.Context, user finapi.User, st *state) (finapi.Form, error) {
+	form, err := h.provider.CancelForm(ctx, user, st.FormID)
+	switch {
+	case err == nil && !owes(form):
+		return form, nil
+	case err != nil && !flow.CancelRefused(err):
 		return finapi.Form{}, fmt.Errorf("cancel web form: %w", err)
 	}
-	return form, nil
+	form, again := h.provider.Form(ctx, user, st.FormID)
+	if again == nil && !form.Status.Final() && flow.Busy(err) && !st.Cancelled {
+		return finapi.Form{}, fmt.Errorf("cancel web form: %w", err)
+	}
+	return form, again
 }
+
+// cancelAgain ends a form that upstream has cancelled and that is open all the
+// same: the provider may have been busy with it. If it refuses again, for whatever
+// reason, the form stays as it was read.
+func (h *handler) cancelAgain(ctx context.Context, user finapi.User, open finapi.Form) (finapi.Form, error) {
+	form, err := h.provider.CancelForm(ctx, user, open.ID)
+	switch {
+	case err == nil && !owes(form):
+		return form, nil
+	case err == nil || flow.CancelRefused(err):
+		return open, nil
+	default:
+		return finapi.Form{}, fmt.Errorf("cancel web form: %w", err)
+	}
+}
+
+// owes reports whether a form that was cancelled does not name what it has made:
+// it completes only where there is a connection.
+func owes(f finapi.Form) bool { return f.Status == finapi.FormCompleted && f.ConnectionID == 0 }
 
 // formRefused handles a read that gave no form.
 func (h *handler) formRefused(t pipeline.Trigger, st *state, err error) (pipeline.Result, error) {

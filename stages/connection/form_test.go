@@ -317,24 +317,23 @@ func TestFormDeadline(t *testing.T) {
 		return func() (finapi.Form, error) { return finapi.Form{}, err }
 	}
 	for name, c := range map[string]struct {
-		cancel    func() (finapi.Form, error)
-		after     func() (finapi.Form, error) // the read after a refused cancel
-		cancelled bool
-		want      ending
-		reads     int // at the deadline
+		cancel func() (finapi.Form, error)
+		after  func() (finapi.Form, error) // the read after a refused cancel
+		want   ending
+		reads  int // at the deadline
 	}{
-		"cancelled":              {final(form(finapi.FormCancelled, 0, "")), nil, false, ending{schemas.ReasonFormExpired, "CANCELLED", 0}, 1},
-		"completed after all":    {final(form(finapi.FormCompleted, 77, "")), nil, false, ending{}, 1},
-		"cancelled, connection":  {final(form(finapi.FormCancelled, 77, "")), nil, false, ending{}, 1},
-		"upstream had cancelled": {final(form(finapi.FormCancelled, 0, "")), nil, true, ending{schemas.ReasonCancelled, "CANCELLED", 0}, 1},
-		"not there":              {fails(errGone), fails(errGone), false, ending{schemas.ReasonFormGone, "NOT_FOUND", 0}, 2},
-		"a gateway's 404":        {fails(refused(404, finapi.CodeUnknownErrorAnswer, finapi.ClassRetry)), openForm, false, ending{schemas.ReasonFormExpired, "IN_PROGRESS", 0}, 2},
-		"already final":          {fails(refused(422, "NOT_ALLOWED", finapi.ClassPermanent)), final(form(finapi.FormCompleted, 77, "")), false, ending{}, 2},
-		"already expired":        {fails(refused(403, "FORBIDDEN", finapi.ClassPermanent)), final(form(finapi.FormExpired, 0, "")), false, ending{schemas.ReasonFormExpired, "EXPIRED", 0}, 2},
-		"cannot be cancelled":    {fails(refused(405, finapi.CodeUnknownErrorAnswer, finapi.ClassPermanent)), openForm, false, ending{schemas.ReasonFormExpired, "IN_PROGRESS", 0}, 2},
-		"busy":                   {fails(errBusy), openForm, false, ending{schemas.ReasonFormExpired, "IN_PROGRESS", 0}, 2},
-		"cancel answers open":    {openForm, nil, false, ending{schemas.ReasonFormExpired, "IN_PROGRESS", 0}, 1},
-		"open and cancelled":     {openForm, nil, true, ending{schemas.ReasonCancelled, "IN_PROGRESS", 0}, 1},
+		"cancelled":               {final(form(finapi.FormCancelled, 0, "")), nil, ending{schemas.ReasonFormExpired, "CANCELLED", 0}, 1},
+		"completed after all":     {final(form(finapi.FormCompleted, 77, "")), nil, ending{}, 1},
+		"cancelled, connection":   {final(form(finapi.FormCancelled, 77, "")), nil, ending{}, 1},
+		"completed, says nothing": {final(form(finapi.FormCompleted, 0, "")), final(form(finapi.FormCompleted, 77, "")), ending{}, 2},
+		"completed, has nothing":  {final(form(finapi.FormCompleted, 0, "")), final(form(finapi.FormCompleted, 0, "")), ending{schemas.ReasonProviderError, "COMPLETED", 0}, 2},
+		"not there":               {fails(errGone), fails(errGone), ending{schemas.ReasonFormGone, "NOT_FOUND", 0}, 2},
+		"a gateway's 404":         {fails(refused(404, finapi.CodeUnknownErrorAnswer, finapi.ClassRetry)), openForm, ending{schemas.ReasonFormExpired, "IN_PROGRESS", 0}, 2},
+		"already final":           {fails(refused(422, "NOT_ALLOWED", finapi.ClassPermanent)), final(form(finapi.FormCompleted, 77, "")), ending{}, 2},
+		"already expired":         {fails(refused(403, "FORBIDDEN", finapi.ClassPermanent)), final(form(finapi.FormExpired, 0, "")), ending{schemas.ReasonFormExpired, "EXPIRED", 0}, 2},
+		"cannot be cancelled":     {fails(refused(405, finapi.CodeUnknownErrorAnswer, finapi.ClassPermanent)), openForm, ending{schemas.ReasonFormExpired, "IN_PROGRESS", 0}, 2},
+		"busy, and it completed":  {fails(errBusy), final(form(finapi.FormCompleted, 77, "")), ending{}, 2},
+		"cancel answers open":     {openForm, nil, ending{schemas.ReasonFormExpired, "IN_PROGRESS", 0}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -347,9 +346,6 @@ func TestFormDeadline(t *testing.T) {
 			}
 			b.cancel = c.cancel
 			mustSend(t, m, awaited())
-			if c.cancelled {
-				mustSend(t, m, cancelled())
-			}
 			if got := endingOf(t, runOut(t, m)); got != c.want {
 				t.Errorf("ended with %+v, want %+v", got, c.want)
 			}
@@ -367,6 +363,104 @@ func TestFormDeadline(t *testing.T) {
 				t.Errorf("%d form reads at the deadline, want %d", n, c.reads)
 			}
 		})
+	}
+}
+
+// TestBusyAtTheDeadline: a provider that is busy with the form may be making the
+// connection. So nothing ends yet, and the attempt counts.
+func TestBusyAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	m, b := newMachine(t, Timing{})
+	mustSend(t, m, awaited())
+	b.cancel = func() (finapi.Form, error) { return finapi.Form{}, errBusy }
+	m.Now = start.Add(time.Hour)
+	for range 3 {
+		if _, err := m.Fire(); !errors.Is(err, errBusy) {
+			t.Fatalf("error %v, want the provider's, so that attempts are counted", err)
+		}
+		m.Now = m.Now.Add(time.Minute)
+	}
+	b.form = func() (finapi.Form, error) { return form(finapi.FormCompleted, 77, ""), nil }
+	if got := endingOf(t, runOut(t, m)); got != (ending{}) {
+		t.Errorf("ended with %+v, want connection-ready", got)
+	}
+}
+
+// TestCancelledAndOpen: a form that is open although upstream has cancelled is
+// cancelled again with every read, until the provider does it or the deadline comes.
+func TestCancelledAndOpen(t *testing.T) {
+	t.Parallel()
+	const deadline = expiry + 2*time.Minute
+	for name, c := range map[string]struct {
+		first func() (finapi.Form, error) // answer to the cancel calls of the first minute
+		then  func() (finapi.Form, error)
+		want  ending
+		most  time.Duration
+	}{
+		"busy for a minute": {
+			func() (finapi.Form, error) { return finapi.Form{}, errBusy },
+			func() (finapi.Form, error) { return form(finapi.FormCancelled, 0, ""), nil },
+			ending{schemas.ReasonCancelled, "CANCELLED", 0}, 2 * time.Minute,
+		},
+		"busy for a minute, then made": {
+			func() (finapi.Form, error) { return finapi.Form{}, errBusy },
+			func() (finapi.Form, error) { return form(finapi.FormCompleted, 77, ""), nil },
+			ending{}, 2 * time.Minute,
+		},
+		"busy for ever": {
+			func() (finapi.Form, error) { return finapi.Form{}, errBusy },
+			func() (finapi.Form, error) { return finapi.Form{}, errBusy },
+			ending{schemas.ReasonCancelled, "IN_PROGRESS", 0}, deadline,
+		},
+		"there is no such call": {
+			func() (finapi.Form, error) { return finapi.Form{}, errGone },
+			func() (finapi.Form, error) { return finapi.Form{}, errGone },
+			ending{schemas.ReasonCancelled, "IN_PROGRESS", 0}, deadline,
+		},
+		"it answers that it is open": {openForm, openForm, ending{schemas.ReasonCancelled, "IN_PROGRESS", 0}, deadline},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m, b := newMachine(t, Timing{})
+			b.cancel = func() (finapi.Form, error) {
+				if b.now() < time.Minute {
+					return c.first()
+				}
+				return c.then()
+			}
+			mustSend(t, m, awaited())
+			mustSend(t, m, cancelled())
+			if got := endingOf(t, runOut(t, m)); got != c.want {
+				t.Errorf("ended with %+v, want %+v", got, c.want)
+			}
+			if last := b.cancels[len(b.cancels)-1]; last > c.most {
+				t.Errorf("the last cancel call is at %s, want it by %s", last, c.most)
+			}
+			for i := 1; i < len(b.formReads); i++ {
+				if gap := b.formReads[i] - b.formReads[i-1]; gap < time.Second && b.formReads[i] != deadline {
+					t.Errorf("two reads of the form within %s", gap)
+				}
+			}
+		})
+	}
+}
+
+// TestCancelledAndOwed: a form that says it completed, but not with what, is read
+// again.
+func TestCancelledAndOwed(t *testing.T) {
+	t.Parallel()
+	m, b := newMachine(t, Timing{})
+	b.cancel = func() (finapi.Form, error) { return form(finapi.FormCompleted, 0, ""), nil }
+	b.form = func() (finapi.Form, error) {
+		if len(b.cancels) > 0 {
+			return form(finapi.FormCompleted, 77, ""), nil
+		}
+		return openForm()
+	}
+	mustSend(t, m, awaited())
+	mustSend(t, m, cancelled())
+	if got := endingOf(t, runOut(t, m)); got != (ending{}) {
+		t.Errorf("ended with %+v, want connection-ready", got)
 	}
 }
 

@@ -37,7 +37,7 @@ func (h *handler) readPage(ctx context.Context, t pipeline.Trigger, st *state, a
 		out.Add(st.status(t))
 		return out.Result(st, pipeline.WakeAt(t.Now))
 	}
-	return finish(t, st, a, out)
+	return h.finish(t, st, a, out)
 }
 
 // check refuses a page that does not fit the question. Truncated or changed
@@ -116,8 +116,11 @@ func (h *handler) reread(t pipeline.Trigger, st *state, a *account, out *flow.Ou
 	return out.Result(st, pipeline.WakeAt(t.Now.Add(h.config.RereadAfter)))
 }
 
-// finish ends the read of an account.
-func finish(t pipeline.Trigger, st *state, a *account, out *flow.Outbox) (pipeline.Result, error) {
+// finish ends the read of an account. Where its rows do not fit the provider's
+// figures, one that was on an earlier page may have gone, and what stood behind it
+// has moved to a page that was read already: so the account is read once more.
+// Rows of a single page cannot move.
+func (h *handler) finish(t pipeline.Trigger, st *state, a *account, out *flow.Outbox) (pipeline.Result, error) {
 	sum, err := parseAmount(a.sum())
 	if err != nil {
 		return pipeline.Result{}, err
@@ -126,8 +129,11 @@ func finish(t pipeline.Trigger, st *state, a *account, out *flow.Outbox) (pipeli
 	if err != nil {
 		return pipeline.Result{}, pipeline.Permanent(flow.ClassUnexpectedAnswer, fmt.Errorf("read transactions: sum of all rows: %w", err))
 	}
-	a.Done, a.Page = true, 0
-	a.Reconciled = a.Count == a.Reported && sum.Equal(reported)
+	reconciled := a.Count == a.Reported && sum.Equal(reported)
+	if !reconciled && a.Page > 1 && a.Rereads == 0 {
+		return h.reread(t, st, a, out)
+	}
+	a.Done, a.Page, a.Reconciled = true, 0, reconciled
 	out.Add(st.status(t))
 	return out.Result(st, pipeline.WakeAt(t.Now))
 }

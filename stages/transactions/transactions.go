@@ -14,7 +14,7 @@
 //	                      gave_up
 //
 // A read that gives fewer rows than the provider counts is done again, under the
-// next read number.
+// next read number; so is, once, one of several pages whose sum does not fit.
 package transactions
 
 import (

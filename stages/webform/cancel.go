@@ -30,7 +30,8 @@ func (h *handler) cancel(ctx context.Context, t pipeline.Trigger, st *state) (pi
 
 // cancelForm asks the provider to end the form, and tells the connection stage to
 // look. Where the provider refuses, the user may have finished, or it has no such
-// call: then the hint only changes the reason of an end without a connection.
+// call: then the hint only changes the reason of an end without a connection. It
+// may also be busy: the connection stage asks it again.
 func (h *handler) cancelForm(ctx context.Context, t pipeline.Trigger, st state, e schemas.ImportCancelRequested) (pipeline.Result, error) {
 	hint := schemas.WebformCompleted{
 		ImportID: e.ImportID, Run: st.Run, FormID: st.FormID, EndedBy: schemas.EndedByCancel, ObservedAt: schemas.At(t.Now),

@@ -15,6 +15,9 @@ import (
 // stage.
 func (h *handler) openForm(ctx context.Context, t pipeline.Trigger, st state) (pipeline.Result, error) {
 	form, err := h.createForm(ctx, t, st)
+	if finapi.UserGone(err) { // since the last import: the next attempt creates it anew
+		return pipeline.Result{}, fmt.Errorf("open web form: %w", err)
+	}
 	if err != nil {
 		// A form can refer to nothing that may be missing but the profile.
 		unknown := schemas.ReasonProviderError

@@ -423,6 +423,24 @@ func TestProviderTrouble(t *testing.T) {
 	}
 }
 
+// TestUserGone: a user who was deleted since is created anew for the next form.
+func TestUserGone(t *testing.T) {
+	t.Parallel()
+	f := &forms{}
+	f.create = func() (finapi.Form, error) {
+		f.create = nil
+		return finapi.Form{}, &finapi.Error{Operation: "user_token", Status: 400, Code: finapi.CodeUserGone, Class: finapi.ClassPermanent}
+	}
+	m := machine(t, f)
+	mustSend(t, m, request())
+	if events, err := m.Fire(); !finapi.UserGone(err) {
+		t.Fatalf("events %+v, error %v; want the error, so that there is another attempt", events, err)
+	}
+	if created := flowtest.Of[schemas.WebformCreated](mustFire(t, m)); len(created) != 1 || len(f.users) != 2 {
+		t.Errorf("%d forms, user ensured %d times; want 1 and 2", len(created), len(f.users))
+	}
+}
+
 // TestFormWithoutEnd: an answer that no event can carry is given up, not retried.
 func TestFormWithoutEnd(t *testing.T) {
 	t.Parallel()

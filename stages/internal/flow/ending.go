@@ -97,7 +97,7 @@ func OfError(err error, gone schemas.Reason) (Ending, error) {
 	case e.Code == finapi.CodeUserRefused || e.Code == finapi.CodeTokenRefused:
 		// Whatever its status: what was asked for has not been looked at.
 		return Ending{}, pipeline.Permanent(ClassLoginRefused, err)
-	case finapi.NotFound(err):
+	case finapi.NotFound(err), finapi.UserGone(err): // a user takes everything along
 		return Ending{Reason: gone, Code: codeOf(e), Error: e.Error()}, nil
 	case refused(e):
 		return Ending{Reason: OfCode(e.Code), Code: codeOf(e), Error: e.Error()}, nil

@@ -144,6 +144,7 @@ func TestEveryRefusal(t *testing.T) {
 		"foreign URL":     {fail(201, finapi.CodeForeignFormURL, finapi.ClassPermanent), "", flow.ClassUnexpectedAnswer, false},
 		"never sent":      {fail(0, finapi.CodeInvalidRequest, finapi.ClassPermanent), "", flow.ClassUnexpectedAnswer, false},
 		"user's login":    {fail(400, finapi.CodeUserRefused, finapi.ClassPermanent), "", flow.ClassLoginRefused, false},
+		"user deleted":    {fail(400, finapi.CodeUserGone, finapi.ClassPermanent), schemas.ReasonFormGone, "", false},
 		"login, a 404":    {fail(404, finapi.CodeUserRefused, finapi.ClassPermanent), "", flow.ClassLoginRefused, false},
 		"user's token":    {fail(401, finapi.CodeTokenRefused, finapi.ClassPermanent), "", flow.ClassLoginRefused, false},
 		"unavailable":     {fail(403, "FORBIDDEN", finapi.ClassUnavailable), "", "", false},
