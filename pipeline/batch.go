@@ -128,8 +128,8 @@ func (t *tracker) committed(pb partBatch) (start []*job, resume bool) {
 			start = t.advance(start, p, j.lane)
 		}
 	}
-	start, resume = t.unpark(start, p)
-	return t.dequeue(start), resume
+	start = t.refill(start, p)
+	return t.dequeue(start), t.resume(p)
 }
 
 // leave takes a committed job out of its lane and makes the state it wanted

@@ -12,8 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// maxPoll bounds one poll, and so what a partition that can take no more may
-// park.
+// maxPoll bounds one poll.
 const maxPoll = 500
 
 func (s *session) consumerOptions(ctx context.Context) []kgo.Opt {

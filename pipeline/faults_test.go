@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -61,16 +62,22 @@ func (n *faultyNet) arm(keys []kmsg.Key, times int) {
 	}
 }
 
-func (c *faultyConn) waitThawed(k kmsg.Key) {
+// waitThawed waits while requests of this kind are frozen. It reports false where
+// the write ended meanwhile: then nothing of it may reach the broker.
+func (c *faultyConn) waitThawed(k kmsg.Key) bool {
 	n := c.net
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for !c.ended && n.frozen != nil && n.frozen(k) {
+	for n.frozen != nil && n.frozen(k) {
+		if c.ended {
+			return false
+		}
 		n.thaw.Wait()
 	}
 	if k == kmsg.TxnOffsetCommit {
 		signal(n.sent)
 	}
+	return true
 }
 
 type faultyConn struct {
@@ -88,7 +95,9 @@ type faultyConn struct {
 func (c *faultyConn) Write(b []byte) (int, error) {
 	if len(b) >= 6 {
 		key := kmsg.Key(binary.BigEndian.Uint16(b[4:]))
-		c.waitThawed(key)
+		if !c.waitThawed(key) {
+			return 0, os.ErrDeadlineExceeded
+		}
 		c.net.mu.Lock()
 		c.mu.Lock()
 		if c.net.lose[key] > 0 {
@@ -105,7 +114,7 @@ func (c *faultyConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// end lets a write that is frozen go on, to fail.
+// end lets a write that is frozen fail.
 func (c *faultyConn) end() {
 	c.net.mu.Lock()
 	defer c.net.mu.Unlock()

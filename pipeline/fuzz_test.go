@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"strconv"
@@ -15,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// canary stands where an error must not quote.
+// fuzzCanary stands where an error must not quote.
 const fuzzCanary = "canary-77"
 
 // Metadata that is taken describes a place in a partition, takes no more room
@@ -29,44 +30,50 @@ func FuzzDecodeMetadata(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(s)
-		f.Add(s[:len(s)-1])
+		f.Add(s, done.base, done.runs([]byte{mapRuns}))
+		f.Add(s[:len(s)-1], done.base, done.bits([]byte{mapBits}))
 	}
-	for _, s := range []string{
+	for i, s := range []string{
 		"", "my own notes", "pipeline/2|" + fuzzCanary, "pipeline/1|i|s|" + fuzzCanary + "|AQIDAAAAAAAAAAAAAAAAEA|", "pipeline/1|i|s|-1|AQIDAAAAAAAAAAAAAAAAEA|",
 		"pipeline/1|" + fuzzCanary + "|s|3|AQIDAAAAAAAAAAAAAAAAEA|cgE", "pipeline/1|i|s|+03|AQIDAAAAAAAAAAAAAAAAEA|YggB", "pipeline/1|i|s|3|AQIDAAAAAAAAAAAAAAAAEA|YgkB\nAA",
 		"pipeline/1|i|s|3|AQIDAAAAAAAAAAAAAAAAEA|cv//////////AQ", "pipeline/1|i|s|3|AQIDAAAAAAAAAAAAAAAAEA|eA", "pipeline/1|i|s|3|AQIDAAAAAAAAAAAAAAAAEA|cgGA",
 	} {
-		f.Add(s)
+		f.Add(s, int64(i), []byte{mapBits, byte(i), 1})
 	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if len(s) > metadataLimit { // no broker keeps it
-			return
-		}
-		m, err := decodeMetadata(s)
-		if foreign := errors.Is(err, errForeignMetadata); foreign == strings.HasPrefix(s, "pipeline/") {
-			t.Errorf("%q: got %v, another program's: %t", s, err, foreign)
-		}
-		if err != nil {
-			if strings.HasPrefix(s, metadataMagic+"|") && strings.Contains(err.Error(), fuzzCanary) {
-				t.Errorf("%q is quoted: %v", s, err)
-			}
-			return
-		}
-		if m.done.base > 1<<62 { // no partition gets there
-			return
-		}
-		checkCompletion(t, m.done)
-		again, err := m.encode()
-		if err != nil || len(again) > len(s) {
-			t.Fatalf("%q: written again it is %q, %v", s, again, err)
-		}
-		back, err := decodeMetadata(again)
-		if err != nil || back.instance != m.instance || back.seq != m.seq || back.topicID != m.topicID ||
-			back.done.base != m.done.base || back.done.end != m.done.end || !slices.Equal(back.done.unfinished, m.done.unfinished) {
-			t.Errorf("%q: got %+v, %v, want %+v", again, back, err, m)
-		}
+	f.Fuzz(func(t *testing.T, s string, base int64, b []byte) {
+		checkMetadata(t, s)
+		checkMetadata(t, strings.Join([]string{metadataMagic, "i", "s", strconv.FormatInt(base, 10), "AQIDAAAAAAAAAAAAAAAAEA", base64.RawURLEncoding.EncodeToString(b)}, "|"))
 	})
+}
+
+func checkMetadata(t *testing.T, s string) {
+	t.Helper()
+	if len(s) > metadataLimit { // no broker keeps it
+		return
+	}
+	m, err := decodeMetadata(s)
+	if foreign := errors.Is(err, errForeignMetadata); foreign == strings.HasPrefix(s, "pipeline/") {
+		t.Errorf("%q: got %v, another program's: %t", s, err, foreign)
+	}
+	if err != nil {
+		if strings.HasPrefix(s, metadataMagic+"|") && strings.Contains(err.Error(), fuzzCanary) {
+			t.Errorf("%q is quoted: %v", s, err)
+		}
+		return
+	}
+	if m.done.base > 1<<62 { // no partition gets there
+		return
+	}
+	checkCompletion(t, m.done)
+	again, err := m.encode()
+	if err != nil || len(again) > len(s) {
+		t.Fatalf("%q: written again it is %q, %v", s, again, err)
+	}
+	back, err := decodeMetadata(again)
+	if err != nil || back.instance != m.instance || back.seq != m.seq || back.topicID != m.topicID ||
+		back.done.base != m.done.base || back.done.end != m.done.end || !slices.Equal(back.done.unfinished, m.done.unfinished) {
+		t.Errorf("%q: got %+v, %v, want %+v", again, back, err, m)
+	}
 }
 
 func checkCompletion(t *testing.T, c completion) {
@@ -153,7 +160,7 @@ func FuzzDeadLetter(f *testing.F) {
 		}}
 		in := inputOf(r, "in")
 		due, timer := in.rec.wake()
-		j := &job{part: &partition{id: 3}, in: in, key: in.key, keyed: keyed}
+		j := &job{part: &partition{id: 3}, in: in, key: string(key), keyed: keyed}
 		first := time.Date(2026, 11, 22, 9, 15, 2, 5, time.UTC)
 		e := deadLetter("accounts", "in", j, "permanent", errors.New(cause), attempts{5, first, first.Add(time.Second)})
 		d, ok := readDeadLetter(&kgo.Record{Key: e.Key, Value: e.Value, Headers: recordHeaders(e.Headers)})

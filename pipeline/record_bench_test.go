@@ -20,7 +20,7 @@ func BenchmarkRecord(b *testing.B) {
 }
 
 func benchmarkRecord(b *testing.B, keys int, state bool) {
-	t := newTracker(limits{records: maxBatchJobs, waiting: 2 * maxBatchJobs, timers: 1, bytes: 1 << 30, kept: 1 << 30, ahead: maxAhead})
+	t := newTracker(limits{records: maxBatchJobs, waiting: 2 * maxBatchJobs, parked: maxPoll, timers: 1, bytes: 1 << 30, kept: 1 << 30, ahead: maxAhead})
 	t.restored(t.assign(b.Context(), 0, completion{}), map[string]*keyState{})
 	c := &committer{session: &session{outputs: map[string]string{"out": "out"}}}
 	now := time.Now()

@@ -66,6 +66,7 @@ func (r *Runner) runSession(ctx context.Context) error {
 		},
 		tracker: newTracker(limits{
 			records: r.cfg.MaxInFlight, timers: r.cfg.MaxInFlight, bytes: r.cfg.MaxInFlightBytes, kept: r.cfg.MaxResultBytes, ahead: maxAhead,
+			parked:  max(maxPoll, r.cfg.MaxInFlight/4),
 			waiting: 2 * maxBatchJobs, // one batch is on its way while the next one gathers
 		}),
 		ctx:      sctx,

@@ -31,6 +31,8 @@ type tracker struct {
 	bytes   int64                // of admitted and parked records
 	running int                  // handlers at work
 	waiting int                  // finished records that are not committed
+	parked  int                  // records fetched ahead
+	stuck   int                  // of them, those of partitions whose fetching pauses
 	blocked bool                 // a key waits for a commit, since the last pick
 	picks   uint64               // batches that were picked
 	kept    int64                // bytes of results that are not committed
@@ -45,6 +47,7 @@ type limits struct {
 	timers  int   // fired at once
 	bytes   int64 // of admitted and parked records
 	kept    int64 // of results: those that wait for their commit and those to be expected
+	parked  int   // records fetched ahead, and of one partition before its fetching pauses
 	ahead   int   // results of one key that wait for their commit while its next trigger runs
 }
 
@@ -61,6 +64,7 @@ type partition struct {
 	base     int64 // committed: everything below is finished
 	epoch    int32 // leader epoch of the last record seen, -1: unknown
 	parked   []*input
+	paused   bool                 // nothing is fetched
 	lanes    map[string]*lane     // by event key
 	keys     map[string]*keyState // committed state, by event key
 	size     int64                // bytes of that state
@@ -109,7 +113,8 @@ func newTracker(l limits) *tracker {
 	return &tracker{limits: l, parts: map[int32]*partition{}}
 }
 
-// assign makes a partition known. It admits nothing until restored.
+// assign makes a partition known. It admits nothing until restored; until then
+// its fetching is to pause.
 func (t *tracker) assign(ctx context.Context, id int32, done completion) *partition {
 	ctx, stop := context.WithCancel(ctx)
 	open, shut := context.WithCancel(ctx)
@@ -117,7 +122,7 @@ func (t *tracker) assign(ctx context.Context, id int32, done completion) *partit
 	defer t.mu.Unlock()
 	t.forgetLocked(id)
 	p := &partition{
-		id: id, end: done.end, base: done.base, epoch: -1, ctx: ctx, stop: stop, open: open, shut: shut,
+		id: id, end: done.end, base: done.base, epoch: -1, ctx: ctx, stop: stop, open: open, shut: shut, paused: true,
 		lanes: map[string]*lane{}, keys: map[string]*keyState{},
 	}
 	for _, o := range done.unfinished {
@@ -142,8 +147,8 @@ func (t *tracker) restored(p *partition, keys map[string]*keyState) (start []*jo
 		p.timers.set(k, s.wake)
 		p.size += s.size(k)
 	}
-	start, _ = t.unpark(nil, p)
-	return start, len(p.parked) == 0
+	start = t.unpark(nil, p)
+	return start, t.resume(p)
 }
 
 // admit takes records of a poll in. It returns the jobs to start and the
@@ -158,11 +163,9 @@ func (t *tracker) admit(recs []*input) (start []*job, pause []int32) {
 			continue
 		}
 		if len(p.parked) > 0 || !p.ready || !t.fits(p, in.rec.Offset) {
-			if len(p.parked) == 0 {
+			if t.park(p, in) {
 				pause = append(pause, p.id)
 			}
-			p.parked = append(p.parked, in)
-			t.count(p, 0, 0, in.size)
 			continue
 		}
 		start = t.admitOne(start, p, in)
@@ -178,7 +181,7 @@ func (t *tracker) fits(p *partition, offset int64) bool {
 	if len(t.parts) > 1 {
 		share -= share / 4 // one stuck partition must not stop the others
 	}
-	if p.records-p.waiting >= share {
+	if p.records-p.waiting >= share || t.records-t.waiting >= t.limits.records {
 		return false
 	}
 	if offset < p.end || len(p.pending) == 0 {
@@ -223,20 +226,68 @@ func (t *tracker) admitOne(start []*job, p *partition, in *input) []*job {
 	return t.enqueue(start, j)
 }
 
-// unpark admits parked records that fit now. It reports whether the last one
-// went, so that fetching may go on.
-func (t *tracker) unpark(start []*job, p *partition) ([]*job, bool) {
-	if len(p.parked) == 0 || p.draining {
-		return start, false
+// park keeps a record that cannot be admitted yet. It reports whether fetching of
+// its partition must pause.
+func (t *tracker) park(p *partition, in *input) (pause bool) {
+	p.parked = append(p.parked, in)
+	t.parked++
+	t.count(p, 0, 0, in.size)
+	switch {
+	case p.paused:
+		t.stuck++
+		return false
+	case len(p.parked) < t.limits.parked && p.bytes < t.limits.bytes/2:
+		return false
 	}
-	n := 0
-	for n < len(p.parked) && t.fits(p, p.parked[n].rec.Offset) {
-		t.count(p, 0, 0, -p.parked[n].size)
-		start = t.admitOne(start, p, p.parked[n])
-		n++
+	p.paused = true
+	t.stuck += len(p.parked)
+	return true
+}
+
+// unpark admits parked records that fit now.
+func (t *tracker) unpark(start []*job, p *partition) []*job {
+	if !p.ready || p.draining {
+		return start
 	}
-	p.parked = slices.Delete(p.parked, 0, n)
-	return start, len(p.parked) == 0
+	for len(p.parked) > 0 && t.fits(p, p.parked[0].rec.Offset) {
+		in := p.parked[0]
+		p.parked[0], p.parked = nil, p.parked[1:]
+		t.parked--
+		if p.paused {
+			t.stuck--
+		}
+		t.count(p, 0, 0, -in.size)
+		start = t.admitOne(start, p, in)
+	}
+	return start
+}
+
+// refill admits parked records where one of p has finished or was committed: those
+// of p, and those of others if there is room.
+func (t *tracker) refill(start []*job, p *partition) []*job {
+	if t.parked == 0 || t.waiting >= t.limits.waiting {
+		return start
+	}
+	start = t.unpark(start, p)
+	if t.parked == 0 || t.records-t.waiting >= t.limits.records {
+		return start
+	}
+	for _, other := range t.parts {
+		start = t.unpark(start, other)
+	}
+	return start
+}
+
+// resume reports, once, that fetching of a partition that was paused may go on.
+// That throws away what the client has fetched ahead, so it is to be rare: records
+// park before fetching pauses, and most of them are gone before it goes on.
+func (t *tracker) resume(p *partition) bool {
+	if !p.paused || p.draining || len(p.parked) > t.limits.parked/2 || len(p.parked) > 0 && p.bytes >= t.limits.bytes/2 {
+		return false
+	}
+	p.paused = false
+	t.stuck -= len(p.parked)
+	return true
 }
 
 // count changes what is admitted and fired, in total and for the partition.
@@ -342,6 +393,10 @@ func (t *tracker) forgetLocked(id int32) {
 	p.stop()
 	t.running -= p.active - len(p.done)
 	t.waiting -= p.waiting
+	t.parked -= len(p.parked)
+	if p.paused {
+		t.stuck -= len(p.parked)
+	}
 	t.count(p, -p.records, -p.fired, -p.bytes)
 	t.keep(p, -p.kept)
 }
@@ -357,8 +412,12 @@ func (t *tracker) roomLocked() int {
 	if t.bytes >= t.limits.bytes {
 		return 0
 	}
+	// Some more than may run: the client fetches from a broker only when it has
+	// given away all that it had from there, and meanwhile nobody is to wait. But
+	// what a partition has that can take no more is no help to others.
+	ahead := t.limits.parked - (t.parked - t.stuck)
+	room := min(t.limits.records-(t.records-t.waiting)+ahead, t.limits.waiting-t.waiting)
 	// Not for each one that finishes: a poll costs more than a record.
-	room := min(t.limits.records-(t.records-t.waiting), t.limits.waiting-t.waiting)
 	if room < t.limits.records/100 {
 		return 0
 	}

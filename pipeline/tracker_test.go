@@ -338,7 +338,7 @@ func TestTrackerAgainstModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{
-			t: t, tr: newTracker(limits{records: 12, waiting: 5, timers: 3, bytes: 1000, kept: 20, ahead: 3}), now: time.UnixMilli(1_000_000),
+			t: t, tr: newTracker(limits{records: 12, waiting: 5, parked: 4, timers: 3, bytes: 1000, kept: 20, ahead: 3}), now: time.UnixMilli(1_000_000),
 			keys: map[string]modelState{}, done: map[int64]bool{},
 		}
 		steps := map[string]func(*rapid.T){}
@@ -388,7 +388,7 @@ func (m *model) rest(t *rapid.T) {
 
 func TestTrackerPausesAPartitionThatCanTakeNoMore(t *testing.T) {
 	t.Parallel()
-	tr := newTracker(limits{records: 8, waiting: 8, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
+	tr := newTracker(limits{records: 8, waiting: 8, parked: 2, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
 	for id := range int32(2) {
 		tr.restored(tr.assign(t.Context(), id, completion{}), map[string]*keyState{})
 	}
@@ -406,11 +406,22 @@ func TestTrackerPausesAPartitionThatCanTakeNoMore(t *testing.T) {
 	if other, _ := admit(1, 2, 0); len(other) != 2 {
 		t.Fatalf("%d of 2 records of the other partition started", len(other))
 	}
-	for _, j := range start {
-		tr.finish(j, &outcome{size: 1}, time.Time{})
+	var more []*job
+	for _, j := range start[:2] {
+		next, _ := tr.finish(j, &outcome{size: 1}, time.Time{})
+		more = append(more, next...)
 	}
-	more, resume := tr.committed(tr.pick(100, 100, false).parts[0])
-	if len(more) != 2 || !resume {
-		t.Fatalf("after the commit %d started, resumed %t: want the 2 that waited", len(more), resume)
+	if len(more) != 2 {
+		t.Fatalf("%d of 2 parked records started when 2 had finished", len(more))
+	}
+	if _, pause := admit(0, 1, 8); len(pause) > 0 {
+		t.Fatalf("paused %v again", pause)
+	}
+	if _, resume := tr.committed(tr.pick(100, 100, false).parts[0]); !resume {
+		t.Fatal("with a single parked record fetching does not go on after the commit")
+	}
+	tr.finish(start[2], &outcome{size: 1}, time.Time{})
+	if _, resume := tr.committed(tr.pick(100, 100, false).parts[0]); resume {
+		t.Fatal("resumed although it is not paused")
 	}
 }
