@@ -12,8 +12,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// maxPoll bounds one poll.
-const maxPoll = 500
+const (
+	maxPoll = 500 // records of one poll
+	// pollDistance is how long after a poll that found little the next one begins,
+	// at least. The client sends the next fetch when it has given away the last
+	// one; without a distance every single record is a fetch of its own, which
+	// costs the broker more than the record does.
+	pollDistance = 3 * time.Millisecond
+)
 
 func (s *session) consumerOptions(ctx context.Context) []kgo.Opt {
 	opts := s.options(
@@ -33,7 +39,7 @@ func (s *session) consumerOptions(ctx context.Context) []kgo.Opt {
 		kgo.RebalanceTimeout(s.cfg.SessionTimeout+s.cfg.DrainTimeout),
 		kgo.HeartbeatInterval(s.cfg.SessionTimeout/6),
 		kgo.FetchMaxBytes(8<<20),
-		kgo.FetchMaxPartitionBytes(1<<20),
+		kgo.FetchMaxPartitionBytes(256<<10), // compressed; what is fetched ahead takes memory, and a pause throws it away
 		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.KeepControlRecords(), // they count as finished: else the committed offset never reaches the end
 		kgo.WithContext(ctx),
@@ -51,6 +57,7 @@ func (s *session) consumerOptions(ctx context.Context) []kgo.Opt {
 // pollLoop takes records in as long as there is room. Polling and admitting
 // are atomic against rebalances and never wait for a handler.
 func (s *session) pollLoop(ctx context.Context) {
+	var last time.Time // when a poll brought something
 	for ctx.Err() == nil {
 		room := s.tracker.room()
 		if room == 0 || s.hold.on() { // a pause of the client would throw away what it has fetched
@@ -60,13 +67,19 @@ func (s *session) pollLoop(ctx context.Context) {
 			}
 			continue
 		}
-		fs := s.consumer.PollRecords(ctx, min(room, maxPoll))
+		most := min(room, maxPoll)
+		fs := s.consumer.PollRecords(ctx, most)
+		found := time.Now()
 		err := s.take(fs)
 		s.consumer.AllowRebalance()
 		if err != nil {
 			s.fail(err)
 			return
 		}
+		if rest := pollDistance - found.Sub(last); rest > 0 && fs.NumRecords() < most {
+			sleep(ctx, rest)
+		}
+		last = found
 	}
 }
 

@@ -414,9 +414,13 @@ func (t *tracker) roomLocked() int {
 	}
 	// Some more than may run: the client fetches from a broker only when it has
 	// given away all that it had from there, and meanwhile nobody is to wait. But
-	// what a partition has that can take no more is no help to others.
-	ahead := t.limits.parked - (t.parked - t.stuck)
-	room := min(t.limits.records-(t.records-t.waiting)+ahead, t.limits.waiting-t.waiting)
+	// where there is room, what a partition has that can take no more is no help.
+	free := t.limits.records - (t.records - t.waiting)
+	ahead := t.limits.parked - t.parked
+	if free > 0 {
+		ahead += t.stuck
+	}
+	room := min(free+ahead, t.limits.waiting-t.waiting)
 	// Not for each one that finishes: a poll costs more than a record.
 	if room < t.limits.records/100 {
 		return 0
