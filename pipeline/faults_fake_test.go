@@ -16,9 +16,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-func startFake(t *testing.T) *kfake.Cluster {
+func startFake(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(time.Second))
+	fake, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(time.Second))...)
 	if err != nil {
 		t.Fatal(err)
 	}
