@@ -62,6 +62,24 @@ chaos: kafka-jars ## kill processes, brokers and nodes for long, and show that t
 	BANKIMPORT_TEST_CONTROLS=all \
 		$(GO) test $(TAGS) -v -count=1 -p=1 -timeout=4h -run='Killed|Storm|Controls|Failpoints' ./internal/e2e ./internal/e2e/tally
 
+# How long "make fuzz" spends on each target, and further flags, like -parallel=1.
+FUZZTIME  ?= 60s
+FUZZFLAGS ?=
+
+# Go fuzzes one target of one package at a time. Finding out which part of an
+# interesting input matters would take up to a minute for each, so it is bounded.
+.PHONY: fuzz
+fuzz: ## fuzz every target in turn (FUZZTIME, FUZZFLAGS)
+	@list=$$($(GO) test -list='^Fuzz' ./...) || { echo "$$list"; exit 1; }; \
+	echo "$$list" | awk '/^Fuzz/ {name[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, name[i]; n = 0}' | { \
+		failed=; found=; \
+		while read -r package target; do \
+			found=1; echo "--- $$package $$target"; \
+			$(GO) test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=200x $(FUZZFLAGS) "$$package" </dev/null || failed="$$failed $$target"; \
+		done; \
+		test -n "$$found" || { echo 'no fuzz target was found' >&2; exit 1; }; \
+		test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }; }
+
 .PHONY: kafka-jars
 kafka-jars: ## fetch the real broker's jars with Maven, where they are missing
 	@test -e "$(KAFKA_JAR)" || { \

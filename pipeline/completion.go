@@ -26,6 +26,8 @@ const (
 	// mapLimit is what remains of it for the map, in bytes before base64: the
 	// text before the map is at most 10+1+64+1+40+1+20+1+22+1 characters.
 	mapLimit = (metadataLimit - 176) / 4 * 3
+	// maxOffset is more than any topic gets to; runs behind it cannot overflow.
+	maxOffset = 1 << 62
 )
 
 // metadata is the text committed beside an offset.
@@ -126,7 +128,7 @@ func decodeMetadata(s string) (metadata, error) {
 		return metadata{}, fmt.Errorf("completion map: %d fields, want 6", len(f))
 	}
 	base, err := strconv.ParseInt(f[3], 10, 64)
-	if err != nil || base < 0 {
+	if err != nil || base < 0 || base > maxOffset {
 		return metadata{}, errors.New("completion map: base is not an offset")
 	}
 	id, err := base64.RawURLEncoding.DecodeString(f[4])
@@ -158,7 +160,7 @@ func decodeMetadata(s string) (metadata, error) {
 func (c completion) readRuns(b []byte) (completion, error) {
 	for open := true; len(b) > 0; open = !open {
 		n, l := binary.Uvarint(b)
-		if l <= 0 || n == 0 || n > 1<<40 || open && n > metadataLimit*8 {
+		if l <= 0 || n == 0 || n > 1<<40 || open && n > uint64(metadataLimit*8-len(c.unfinished)) {
 			return c, errors.New("completion map: a run length is damaged")
 		}
 		b = b[l:]

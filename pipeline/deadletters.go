@@ -68,8 +68,8 @@ func readDeadLetter(r *kgo.Record) (d DeadLetter, ok bool) {
 	for i, h := range r.Headers {
 		rec.Headers[i] = Header(h)
 	}
-	number := func(name string) int64 {
-		n, err := strconv.ParseInt(rec.Header(name), 10, 64)
+	number := func(name string, bits int) int64 {
+		n, err := strconv.ParseInt(rec.Header(name), 10, bits)
 		if err != nil {
 			return -1
 		}
@@ -83,12 +83,12 @@ func readDeadLetter(r *kgo.Record) (d DeadLetter, ok bool) {
 		return t
 	}
 	d.Stage, d.Class, d.Error = rec.Header(HeaderDeadLetterStage), rec.Header(HeaderDeadLetterClass), rec.Header(HeaderDeadLetterError)
-	d.Attempts, d.Redrives = max(int(number(HeaderDeadLetterAttempts)), 0), max(int(number(HeaderDeadLetterRedrives)), 0)
+	d.Attempts, d.Redrives = max(int(number(HeaderDeadLetterAttempts, 32)), 0), max(int(number(HeaderDeadLetterRedrives, 32)), 0)
 	d.FirstAt, d.Due, d.RedrivenAt = at(HeaderDeadLetterFirstAt), at(HeaderDeadLetterDue), at(HeaderDeadLetterRedrivenAt)
 	if last := at(HeaderDeadLetterLastAt); !last.IsZero() {
 		d.LastAt = last
 	}
-	d.Topic, d.Partition, d.Offset = rec.Header(HeaderDeadLetterTopic), int32(number(HeaderDeadLetterPartition)), number(HeaderDeadLetterOffset)
+	d.Topic, d.Partition, d.Offset = rec.Header(HeaderDeadLetterTopic), int32(number(HeaderDeadLetterPartition, 32)), number(HeaderDeadLetterOffset, 64)
 	d.Timer = rec.Header(HeaderDeadLetterTrigger) == triggerTimer
 	d.Truncated = rec.Header(HeaderDeadLetterTruncated) != ""
 	if key, there := rec.lookup(HeaderDeadLetterKey); there {

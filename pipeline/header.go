@@ -39,11 +39,11 @@ func (r *Record) redrives() int {
 	if text == "" { // as good as always, and the error would be an allocation
 		return 0
 	}
-	n, err := strconv.Atoi(text)
+	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || n < 0 {
 		return 0
 	}
-	return n
+	return int(n)
 }
 
 // wake reports whether the record stands for a timer of its key, and when that

@@ -1,10 +1,13 @@
 package bridge
 
 import (
+	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/bankimport/bankimport/internal/callback"
+	"github.com/bankimport/bankimport/schemas"
 )
 
 const formID = "0e6c2d1a-9f4b-4d0e-8a57-3c1b2d4e5f60"
@@ -55,21 +58,50 @@ func TestHint_Read(t *testing.T) {
 	}
 }
 
-// Whatever the body, what is kept is short and has no surprises in it.
+// Whatever the body, what is kept is a form id and a status word as the body has
+// them, or nothing, and what is published says just that.
 func FuzzHint_Read(f *testing.F) {
-	f.Add([]byte(`{"webFormId":"` + formID + `","status":"COMPLETED"}`))
-	f.Add([]byte(`{"status":1e400}`))
-	f.Add([]byte("\xff"))
+	for _, seed := range []string{
+		goodBody, "", "null", "[]", "\xff", `{"status":1e400}`, `{"status":"ABORTED"}`, `{"status":"` + fuzzCanary + `"}`, `{"webFormId":"` + fuzzCanary + `"}`,
+		`{"webFormId":"urn:uuid:` + formID + `"}`, `{"webFormId":"` + strings.ToUpper(formID) + `","status":"a_B"}`, `{"webFormId":"` + strings.ReplaceAll(formID, "-", "") + `"}`,
+		`{"webFormId":"` + formID + `","status":"\u0041","x":{"status":"` + fuzzCanary + `"}}`, `{"status":"A","status":"B"}`, goodBody + goodBody,
+	} {
+		f.Add([]byte(seed))
+	}
+	form, status := regexp.MustCompile(`^([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$`), regexp.MustCompile(`^[A-Za-z_]{0,32}$`)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		h := newHint(callback.Token{ImportID: importID, Run: 1})
 		h.read(body)
-		plain := func(s string) bool {
-			return !strings.ContainsFunc(s, func(r rune) bool {
-				return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
-			})
-		}
-		if !plain(h.formID) || !plain(h.status) || len(h.formID) > 36 || len(h.status) > 32 || h.importID != importID || h.run != 1 {
+		if !form.MatchString(h.formID) || !status.MatchString(h.status) || h.importID != importID || h.run != 1 {
 			t.Errorf("got %+v from %q", h, body)
 		}
+		var said map[string]any
+		if json.Unmarshal(body, &said) != nil {
+			said = nil
+		}
+		if h.formID != "" && h.formID != said["webFormId"] || h.status != "" && h.status != said["status"] {
+			t.Errorf("got %+v, which is not in %q", h, body)
+		}
+		checkMessage(t, h, body)
 	})
+}
+
+// checkMessage wants the hint in the record, and nothing else of the body.
+func checkMessage(t *testing.T, h hint, body []byte) {
+	t.Helper()
+	m, err := h.message(origin)
+	if err != nil {
+		t.Fatalf("a hint that was read cannot be written: %v", err)
+	}
+	got, err := schemas.Decode[schemas.WebformCompleted](m.Value)
+	want := schemas.WebformCompleted{
+		ImportID: importID, Run: h.run, FormID: h.formID, EndedBy: schemas.EndedByCallback, ToldStatus: h.status, ObservedAt: schemas.At(origin),
+	}
+	if err != nil || got != want || string(m.Key) != importID {
+		t.Errorf("got %+v, %v of %q, want %+v", got, err, body, want)
+	}
+	empty, err := newHint(callback.Token{ImportID: importID, Run: h.run}).message(origin)
+	if err != nil || len(m.Value) > len(empty.Value)+128 || len(m.Headers) != len(empty.Headers) {
+		t.Errorf("got a record of %d bytes and %d headers from %q", len(m.Value), len(m.Headers), body)
+	}
 }

@@ -2,11 +2,14 @@ package callback
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestParseKeys(t *testing.T) {
@@ -110,4 +113,59 @@ func TestKey_NeverPrinted(t *testing.T) {
 			t.Errorf("the key was printed as %q", shown)
 		}
 	}
+}
+
+// wrongKeys is everything that ParseKeys complains of, a line each.
+var wrongKeys = regexp.MustCompile(`^(is empty: want a list id:key,id:key; make a key with: openssl rand -base64 32` +
+	`|has [0-9]+ entries, at most 16 are possible` +
+	`|entry [0-9]+ has (no ':': want id:key|a bad id: want 1 to 4 letters or digits before the ':'` +
+	`|a key that is not (base64|random); make a key with: openssl rand -base64 32` +
+	`|a key of [0-9]+ bytes, want 32; make a key with: openssl rand -base64 32)` +
+	`|entries [0-9]+ and [0-9]+ have the same (id|key))$`)
+
+// Every list is keys that seal and open, or what is wrong with it, in constant
+// words that quote nothing.
+func FuzzParseKeys(f *testing.F) {
+	good := fuzzKey()
+	secret := sha256.Sum256([]byte("another key"))
+	other := "2026:" + base64.RawURLEncoding.EncodeToString(secret[:])
+	for _, seed := range []string{
+		good, " " + good + " ,\t" + other, strings.TrimRight(good, "="), good + "," + good, good + ",k2" + good[2:], "k1:changeme", "k1", ":", "", " ", ",",
+		"k1:" + good, "é:" + good[3:], "k1\x00:" + good[3:], "k1:\n" + good[3:], good[:20] + "\n" + good[20:], good + "====", "k1:" + strings.Repeat("A", 43),
+		"k1:" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef")), strings.Repeat(good+",", 20),
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, list string) {
+		keys, err := ParseKeys(list)
+		if err != nil {
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				if !wrongKeys.MatchString(line) {
+					t.Errorf("got %q, which is none of the known complaints", line)
+				}
+			}
+			if keys != nil {
+				t.Errorf("got keys %v beside %v", keys, err)
+			}
+			return
+		}
+		entries := strings.Split(list, ",")
+		if len(keys) != len(entries) || len(keys) > maxKeys {
+			t.Fatalf("got %d keys of %d entries", len(keys), len(entries))
+		}
+		all, err := New(keys, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, key := range keys {
+			if id, _, _ := strings.Cut(strings.TrimSpace(entries[i]), ":"); key.ID() != id {
+				t.Errorf("entry %d: got id %q, want %q", i+1, key.ID(), id)
+			}
+			want := Token{ImportID: importID, Run: 1, Expires: expiry}
+			token := seal(t, sealer(t, "", entries[i]), want)
+			if got, err := all.Open(token, expiry.Add(-time.Hour)); err != nil || got != want {
+				t.Errorf("what entry %d seals: got %v, %v", i+1, got, err)
+			}
+		}
+	})
 }

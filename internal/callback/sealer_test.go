@@ -1,9 +1,13 @@
 package callback
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -200,20 +204,78 @@ func TestNew_Refuses(t *testing.T) {
 	}
 }
 
-// Whatever opens was sealed by us, so nothing that is made up opens.
+// fuzzKey is an entry for ParseKeys that is the same in every process, as seeds
+// must be.
+func fuzzKey() string {
+	secret := sha256.Sum256([]byte("a key for fuzzing"))
+	return "k1:" + base64.StdEncoding.EncodeToString(secret[:])
+}
+
+// sealedBefore was sealed with fuzzKey, for "fuzz-": every release opens it.
+const sealedBefore = "AWsxAAANmtb6SGB3XASM1fRkqprO-L5x7UF1xjOMASgVoyVFQkKp4rSxTjbbNl3svNidvWRt7bu_4_k8"
+
+// Whatever opens was sealed by us: nothing that is made up opens, nor anything
+// that was changed.
 func FuzzSealer_Open(f *testing.F) {
-	s := sealer(f, "", GenerateKey("k1"))
-	token := seal(f, sealer(f, "", GenerateKey("k1")), Token{ImportID: importID, Run: 1, Expires: expiry})
-	for _, seed := range []string{
-		"", "AQ", token, token[:TokenSize-1], token + "=", strings.Repeat("A", TokenSize), strings.Repeat("_", TokenSize),
-		"AWsxAAA" + token[7:], strings.Repeat("\n", TokenSize), strings.Repeat("é", TokenSize/2),
+	for i, seed := range []string{
+		sealedBefore, "", "AQ", sealedBefore[:TokenSize-1], sealedBefore + "=", sealedBefore[:TokenSize-1] + "9", strings.ToLower(sealedBefore),
+		strings.Repeat("A", TokenSize), strings.Repeat("_", TokenSize), "AWsxAAA" + sealedBefore[7:], "AWsyAAA" + sealedBefore[7:],
+		sealedBefore[:40] + "\n" + sealedBefore[40:], strings.Repeat("\n", TokenSize), strings.Repeat("é", TokenSize/2),
 	} {
-		f.Add(seed)
+		f.Add(seed, uint16(0), byte(1<<(i%8)))
+		f.Add(sealedBefore, uint16(i*4), byte(1<<(i%8)))
 	}
-	f.Fuzz(func(t *testing.T, token string) {
-		if got, err := s.Open(token, expiry.Add(-time.Hour)); !errors.Is(err, ErrRefused) || got != (Token{}) {
-			t.Errorf("Open(%q): got %v, %v", token, got, err)
+	s := sealer(f, "fuzz-", fuzzKey())
+	now := expiry.Add(-time.Hour)
+	raw, err := encoding.DecodeString(sealedBefore)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, token string, at uint16, flip byte) {
+		if token != sealedBefore {
+			wantRefused(t, token, s, token, now)
+		} else if got, err := s.Open(token, now); err != nil || got != (Token{ImportID: importID, Run: 1, Expires: expiry}) {
+			t.Errorf("a token of an earlier release: got %v, %v", got, err)
 		}
+		if flip != 0 {
+			changed := slices.Clone(raw)
+			changed[int(at)%len(raw)] ^= flip
+			wantRefused(t, fmt.Sprintf("byte %d changed by %x", int(at)%len(raw), flip), s, encoding.EncodeToString(changed), now)
+		}
+	})
+}
+
+// Every token that is sealed opens to the same until it expires, and neither
+// afterwards nor elsewhere.
+func FuzzSealer_Seal(f *testing.F) {
+	f.Add(importID, 1, int64(1), "")
+	f.Add(uuid.Max.String(), math.MaxUint16, expiry.Unix(), "prod-")
+	f.Add(strings.ToUpper(importID), 1, expiry.Unix(), "prod-")
+	f.Add("{"+importID+"}", 1, expiry.Unix(), "prod-")
+	f.Add(importID, math.MaxUint16+1, expiry.Unix(), "\x00")
+	f.Add(importID, 0, expiry.Unix(), "")
+	f.Add(importID, 1, int64(0), "")
+	f.Fuzz(func(t *testing.T, id string, run int, expires int64, environment string) {
+		s := sealer(t, environment, fuzzKey())
+		want := Token{ImportID: id, Run: run, Expires: time.Unix(expires%(1<<40), 0).UTC()}
+		token, err := s.Seal(want)
+		parsed, idErr := uuid.Parse(id)
+		good := idErr == nil && parsed.String() == id && 1 <= run && run <= math.MaxUint16 && want.Expires.Unix() > 0
+		if (err == nil) != good {
+			t.Fatalf("Seal(%v): got %v, want it sealed: %t", want, err, good)
+		}
+		if err != nil {
+			return
+		}
+		if len(token) != TokenSize || url.PathEscape(token) != token {
+			t.Errorf("token %q cannot stand in a path", token)
+		}
+		last := want.Expires.Add(-time.Second)
+		if got, err := s.Open(token, last); err != nil || got != want {
+			t.Errorf("got %v, %v, want %v", got, err, want)
+		}
+		wantRefused(t, "at its expiry", s, token, want.Expires)
+		wantRefused(t, "elsewhere", sealer(t, environment+"x", fuzzKey()), token, last)
 	})
 }
 

@@ -96,7 +96,7 @@ func (k *Kafka) checkLogin(local bool, wrong *problems) {
 		}
 		return
 	}
-	parsed, err := kafkaconn.ParseMechanism(k.Mechanism)
+	parsed, err := kafkaconn.ParseMechanism(bounded(k.Mechanism))
 	if err != nil {
 		wrong.addf(mechanism, "%v", err)
 		return

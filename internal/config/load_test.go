@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -252,28 +251,4 @@ func TestLoad_UnknownVariables(t *testing.T) {
 		"BANKIMPORT_ADMIN_PORT=udp://10.0.0.1:9090",
 		"BANKIMPORT_EMPTY=",
 	), NeedAll)
-}
-
-// Whatever the environment, Load ends and quotes no secret.
-func FuzzLoad(f *testing.F) {
-	f.Add("KAFKA_BROKERS", "a:1,,[::1]:9092", "hunter2")
-	f.Add("RETRY_BUDGET", "9999999999999999h", "changeme")
-	f.Add("MAX_IN_FLIGHT", "0x7fffffffffffffffff", "k1:AAAA,")
-	f.Add("CALLBACK_BASE_URL", "https://[::1%25]:99999/\x00", "\xff")
-	f.Add("FINAPI_REDIRECT_URL", "https:///?#@%zz", " ")
-	f.Add("LOG_LEVEL", "INFO+999999999999999999999", "-----BEGIN PRIVATE KEY-----")
-	settings := Settings()
-	f.Fuzz(func(t *testing.T, name, value, hidden string) {
-		hidden = "xyzzy" + hidden
-		environ := []string{Prefix + name + "=" + value}
-		for _, s := range settings {
-			if s.Secret && s.Name != Prefix+name {
-				environ = append(environ, s.Name+"="+hidden)
-			}
-		}
-		c, err := Load(environ, NeedAll)
-		if out := fmt.Sprint(err, c, c.Rows()); strings.Contains(out, hidden) && !strings.Contains(name+value, "xyzzy") {
-			t.Errorf("a secret was shown: %s", out)
-		}
-	})
 }

@@ -281,7 +281,7 @@ func refusal(op operation, resp *http.Response, requestID string, body []byte) *
 func retryAfter(header string, now time.Time) time.Duration {
 	var d time.Duration
 	if seconds, err := strconv.ParseInt(strings.TrimSpace(header), 10, 64); err == nil {
-		d = time.Duration(min(seconds, int64(maxRetryAfter/time.Second))) * time.Second
+		d = time.Duration(min(max(seconds, 0), int64(maxRetryAfter/time.Second))) * time.Second
 	} else if at, err := http.ParseTime(header); err == nil {
 		d = at.Sub(now)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/bankimport/bankimport/internal/finapi/api"
 )
@@ -174,7 +175,7 @@ func (c *Client) readForm(a api.WebForm, id string) (Form, problem) {
 // change it could ask the user for bank credentials.
 func (c *Client) allowedFormURL(s string) bool {
 	u, err := url.Parse(s)
-	if err != nil || len(s) > maxURLLength || u.User != nil || u.Hostname() == "" {
+	if err != nil || len(s) > maxURLLength || u.User != nil || u.Hostname() == "" || !ascii(u.Host) {
 		return false
 	}
 	if isLoopback(c.webForm.Hostname()) && isLoopback(u.Hostname()) {
@@ -187,6 +188,12 @@ func (c *Client) allowedFormURL(s string) bool {
 		return true
 	}
 	return u.Scheme == "https" && slices.Contains(c.formHosts, host)
+}
+
+// ascii reports whether a browser can read no other host in it than we do: some
+// letters and signs become others there, like a slash or a plain i.
+func ascii(host string) bool {
+	return !strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 func isProviders(host string) bool { return strings.HasSuffix(host, ".finapi.io") }
