@@ -47,16 +47,11 @@ func TestCancelAndReadAgain(t *testing.T) {
 	stop()
 
 	truth := w.truth(all)
-	change := func(i wanted, f func(*check.Request)) {
-		r := truth.Requests[i.importID]
-		f(&r)
-		truth.Requests[i.importID] = r
-	}
 	for _, i := range []wanted{before, open, twice, busy, late} {
-		change(i, func(r *check.Request) { r.Cancelled = true })
+		truth.Amend(i.importID, func(r *check.Request) { r.Cancelled = true })
 	}
-	change(reread, func(r *check.Request) { r.ConnectionID = connection })
-	change(stranger, func(r *check.Request) { r.Refused = "connection_deleted" })
+	truth.Amend(reread.importID, func(r *check.Request) { r.ConnectionID = connection })
+	truth.Amend(stranger.importID, func(r *check.Request) { r.Refused = "connection_deleted" })
 	figures := w.verdict(w.settle(), truth)
 	if figures.Completed != 2 || figures.Failed["cancelled"] != 4 || figures.Failed["already_connected"] != 1 || figures.Rows != 40 {
 		t.Errorf("%v; want 2 completed with 20 rows each, 4 cancelled, 1 already connected", figures)

@@ -53,14 +53,9 @@ func TestReadAgainAfterFailure(t *testing.T) {
 	stop()
 
 	truth := w.truth(all)
-	change := func(i wanted, f func(*check.Request)) {
-		r := truth.Requests[i.importID]
-		f(&r)
-		truth.Requests[i.importID] = r
-	}
-	change(slow, func(r *check.Request) { r.Refused = "download_timeout" })
+	truth.Amend(slow.importID, func(r *check.Request) { r.Refused = "download_timeout" })
 	for _, i := range again {
-		change(i, func(r *check.Request) { r.ConnectionID = connections[i.importID] })
+		truth.Amend(i.importID, func(r *check.Request) { r.ConnectionID = connections[i.importID] })
 	}
 	records := w.settle()
 	figures := w.verdict(records, truth)

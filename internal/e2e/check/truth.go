@@ -18,6 +18,13 @@ type Truth struct {
 	Runs map[string]int
 }
 
+// Amend changes what is known of a request.
+func (t Truth) Amend(importID string, f func(*Request)) {
+	r := t.Requests[importID]
+	f(&r)
+	t.Requests[importID] = r
+}
+
 // Request is an import that was asked for.
 type Request struct {
 	UserID string
