@@ -285,8 +285,7 @@ var errNoMember = errors.New("not a member of the group at the moment")
 var errUnknown = errors.New("outcome unknown")
 
 // transact is one transaction. Offsets go before records: the other way round
-// the produce path runs into the markers of the last transaction. While the broker
-// is still writing those, and has the offsets wait, the records are made ready.
+// the produce path runs into the markers of the last transaction.
 func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOffsetCommitRequestTopicPartition, member string, generation int32) error {
 	c.began = time.Now()
 	if err := c.producer.BeginTransaction(); err != nil {
@@ -297,8 +296,10 @@ func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOff
 		return fmt.Errorf("begin transaction: %w", err)
 	}
 	step("begun")
-	added := make(chan error, 1)
-	go func() { added <- c.txnOffsets(ctx, id, epoch, offsets, member, generation) }()
+	if err := c.txnOffsets(ctx, id, epoch, offsets, member, generation); err != nil {
+		return fmt.Errorf("add offsets to the transaction: %w", err)
+	}
+	step("offsets-added")
 	recs := c.records(b)
 	refused := map[*kgo.Record]error{}
 	promise := func(r *kgo.Record, err error) { // they run one at a time
@@ -307,13 +308,9 @@ func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOff
 		}
 	}
 	for i := range recs {
-		c.producer.Produce(ctx, &recs[i].rec, promise) // sends nothing before the flush
+		c.producer.Produce(ctx, &recs[i].rec, promise)
 	}
 	step("produced")
-	if err := <-added; err != nil {
-		return fmt.Errorf("add offsets to the transaction: %w", err)
-	}
-	step("offsets-added")
 	if err := c.producer.Flush(ctx); err != nil {
 		return fmt.Errorf("produce: %w", err)
 	}
