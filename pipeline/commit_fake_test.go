@@ -107,6 +107,44 @@ func TestClientBeginsAnotherTransaction(t *testing.T) {
 	})
 }
 
+// TestAbortInSilence has the first transaction of a producer aborted while the
+// client says that it is committed, as franz-go does when it is asked to end one
+// just before it remembers the partitions of a new topic.
+func TestAbortInSilence(t *testing.T) {
+	virtually(t, func(t *testing.T, c *cluster, fake *kfake.Cluster) {
+		var ends atomic.Int64
+		fake.ControlKey(kmsg.EndTxn.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
+			fake.KeepControl()
+			if req := r.(*kmsg.EndTxnRequest); ofStage(r) && ends.Add(1) == 1 {
+				req.Commit = false
+			}
+			return nil, nil, false
+		})
+		var handled calls
+		p := c.start(handler{handle: func(_ context.Context, tr Trigger, _ State) (Result, error) {
+			handled.add(tr.Key)
+			return Result{Events: []Event{out(tr.Key, "x")}}, nil
+		}})
+		const n = 20
+		for k := range n {
+			c.publish(strconv.Itoa(k), "x")
+		}
+		c.read("out", n)
+		if ends.Load() < 2 {
+			t.Fatalf("%d transactions ended, want one that was aborted and then another one", ends.Load())
+		}
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		c.start(handler{handle: count}) // from what the group has
+		c.publish("other", "x")
+		c.read("out", n+1)
+		if got := handled.total(); got != n {
+			t.Errorf("%d records were handled, want %d once each", got, n)
+		}
+	})
+}
+
 // TestOneKeyInAPipeline stops commits: the next triggers of a key run on what
 // those before them want, but not without end.
 func TestOneKeyInAPipeline(t *testing.T) {

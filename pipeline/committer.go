@@ -36,6 +36,7 @@ type committer struct {
 	few      int       // at most so many jobs at once, to find one that Kafka refuses; 0: no such search
 	left     int       // jobs that the search still has to go through
 	began    time.Time // of the newest transaction
+	known    map[string]bool // topics that this producer has written to
 	spare    []output  // memory for the records of the next batch
 }
 
@@ -167,8 +168,11 @@ func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error
 		err = c.commitOffsets(ctx, offsets, member, generation)
 	} else if err = c.transact(ctx, b, offsets, member, generation); err != nil {
 		var committed bool
+		if !errors.Is(err, errUnconfirmed) {
+			how = commitConfirmed
+		}
 		if committed, err = c.recover(ctx, b, seq, err); committed {
-			how, err = commitConfirmed, nil
+			err = nil
 		}
 	}
 	if err != nil {
@@ -330,7 +334,10 @@ func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOff
 		return errors.New("produce: the client has begun another transaction in the middle of this one")
 	}
 	step("ending")
+	blind := c.firstOf(recs)
 	switch err := c.producer.EndTransaction(ctx, kgo.TryCommit); {
+	case err == nil && blind:
+		return errUnconfirmed
 	case err == nil:
 		// After an error the client may still hold records that it was given.
 		clear(recs)
@@ -341,6 +348,29 @@ func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOff
 	default:
 		return fmt.Errorf("end transaction: %w: %w", errUnknown, err)
 	}
+}
+
+// errUnconfirmed marks a transaction that the client says it has committed, but
+// that it may have aborted without saying so. franz-go (1.22.3) begins to send the
+// records of a topic that is new to it just before it remembers the topic's
+// partitions. Who ends the transaction in between is told that it is committed:
+// the client, which knows of no partition in it, has sent an abort.
+var errUnconfirmed = fmt.Errorf("%w: it is the first of this producer with these topics", errUnknown)
+
+// firstOf reports whether all records go to topics that this producer has not
+// written to before, and remembers them. With one that it knows the client does
+// not take the transaction for an empty one.
+func (c *committer) firstOf(recs []output) bool {
+	first := true
+	for i := range recs {
+		if c.known[recs[i].rec.Topic] {
+			first = false
+		}
+	}
+	for i := range recs {
+		c.known[recs[i].rec.Topic] = true
+	}
+	return first
 }
 
 // A refusedError is records that were not acknowledged.
@@ -495,9 +525,15 @@ func (c *committer) recover(ctx context.Context, b batch, seq string, cause erro
 	}
 	for try := 0; ; try++ {
 		step("recovering")
-		err := c.freshProducer(ctx)
+		var err error
+		if !errors.Is(cause, errUnconfirmed) { // then the producer is as good as it was, and knows more
+			err = c.freshProducer(ctx)
+		}
 		if err == nil && errors.Is(cause, errUnknown) && !weakened("unknown") {
-			committed, err = c.wasCommitted(ctx, b, seq)
+			err = retryKafka(ctx, c.cfg.TransactionTimeout, func() error {
+				committed, err = c.wasCommitted(ctx, b, seq)
+				return err
+			})
 		}
 		if err == nil {
 			break
@@ -561,6 +597,7 @@ func (c *committer) freshProducer(ctx context.Context) error {
 		return fatalf("kafka client: %w", err)
 	}
 	c.producer = p
+	c.known = map[string]bool{}
 	c.nonce = uuid.NewString()
 	_, _, err = p.ProducerID(ctx)
 	return err
