@@ -68,6 +68,7 @@ func TestClientMeetsFaults(t *testing.T) {
 		{"user-deleted:after=0", rows, finapi.CodeUserGone, permanent},
 		{"form-foreign-url", form, finapi.CodeForeignFormURL, permanent},
 		{"iban-missing", accounts, good, ""},
+		{"accounts-alike", accounts, good, ""},
 		{"paging-missing", rows, finapi.CodeMalformed, retry},
 		{"paging-incomplete", rows, finapi.CodeMalformed, retry},
 		{"row-of-another-account", rows, finapi.CodeMalformed, retry},

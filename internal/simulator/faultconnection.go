@@ -83,5 +83,13 @@ func connectionFaults() []*faultKind {
 				}
 			}
 		}},
+		{name: "accounts-alike", what: "The last n accounts have the type, number and IBAN of the first.", standard: Fault{N: 1}, mostN: 1000, ops: []string{"list-accounts"}, edit: func(e *edit) {
+			all := e.objects("accounts")
+			for _, a := range all[min(len(all), max(1, len(all)-e.fault.N)):] {
+				for _, like := range []string{"accountType", "accountNumber", "subAccountNumber", "iban"} {
+					a[like] = all[0][like]
+				}
+			}
+		}},
 	}
 }

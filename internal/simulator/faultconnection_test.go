@@ -179,6 +179,16 @@ func connectionFaultTests() map[string]func(*testing.T) {
 				t.Error("the IBAN does not come back")
 			}
 		},
+		"accounts-alike": func(t *testing.T) {
+			a, token, _ := made(t)
+			before := a.accounts(token, "")
+			a.on("accounts-alike:n=1")
+			after := a.accounts(token, "")
+			first, second, last := after[0], after[1], after[len(after)-1]
+			if last.AccountNumber != first.AccountNumber || last.AccountType != first.AccountType || last.ID == first.ID || second.AccountNumber != before[1].AccountNumber {
+				t.Errorf("got %+v", after)
+			}
+		},
 	}
 }
 
