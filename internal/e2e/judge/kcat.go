@@ -2,6 +2,7 @@ package judge
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/IBM/sarama"
 
@@ -47,43 +49,95 @@ func FollowKcat(cfg Config) (*Log, error) {
 		reading.Wait()
 	}
 	for _, topic := range cfg.Topics {
-		cmd := exec.CommandContext(ctx, kcat, "-C",
-			"-b", strings.Join(cfg.Brokers, ","),
-			"-t", cfg.Prefix+topic,
-			"-o", "beginning",
-			"-J", // one JSON object per record
-			"-u", // written at once
-			"-q", // nothing else
-			"-E", // goes on after errors that may pass
-			"-X", "isolation.level=read_committed",
-			"-X", "check.crcs=true",
-			"-X", "fetch.wait.max.ms=100",
-			"-X", "fetch.error.backoff.ms=50",
-		)
-		var said tail
-		out, w := io.Pipe()
-		cmd.Stdout, cmd.Stderr = w, &said
-		process, err := subprocess.Start(cmd)
+		k := kcatReader{path: kcat, brokers: cfg.Brokers, topic: cfg.Prefix + topic, log: log}
+		first, err := k.start(ctx)
 		if err != nil {
 			log.Close()
 			return nil, fmt.Errorf("judge topic %s with librdkafka: %w", topic, err)
 		}
 		reading.Go(func() {
-			err := process.Wait()
-			if ctx.Err() == nil {
-				log.fail(fmt.Errorf("kcat on topic %s ended: %w: %s", topic, err, said.String()))
+			if err := k.read(ctx, first); err != nil && ctx.Err() == nil {
+				log.fail(fmt.Errorf("kcat on topic %s ended: %w", topic, err))
 			}
-			w.Close()
-		})
-		reading.Go(func() {
-			err := readLines(out, log.add)
-			if err != nil {
-				log.fail(fmt.Errorf("topic %s: %w", topic, err))
-			}
-			out.CloseWithError(err) // kcat's next write fails
 		})
 	}
 	return log, nil
+}
+
+// A kcatReader reads one topic.
+type kcatReader struct {
+	path    string
+	brokers []string
+	topic   string
+	log     *Log
+}
+
+// A kcatProcess is started and not read yet.
+type kcatProcess struct {
+	*subprocess.Process
+	out  *io.PipeReader
+	w    *io.PipeWriter
+	said *tail
+}
+
+func (k kcatReader) start(ctx context.Context) (kcatProcess, error) {
+	cmd := exec.CommandContext(ctx, k.path, "-C",
+		"-b", strings.Join(k.brokers, ","),
+		"-t", k.topic,
+		"-o", "beginning",
+		"-J", // one JSON object per record
+		"-u", // written at once
+		"-q", // nothing else
+		"-E", // goes on after errors that may pass
+		"-X", "isolation.level=read_committed",
+		"-X", "check.crcs=true",
+		"-X", "fetch.wait.max.ms=100",
+		"-X", "fetch.error.backoff.ms=50",
+	)
+	p := kcatProcess{said: &tail{}}
+	p.out, p.w = io.Pipe()
+	cmd.Stdout, cmd.Stderr = p.w, p.said
+	var err error
+	p.Process, err = subprocess.Start(cmd)
+	return p, err
+}
+
+// Restarts of kcat, at the most and the pause before each.
+const (
+	kcatStarts = 50
+	kcatPause  = 200 * time.Millisecond
+)
+
+// read hands all records to the log, until ctx ends. A node that has just come
+// back may not know its topics yet, and kcat ends with that whatever it is told:
+// the next one reads from the beginning again.
+func (k kcatReader) read(ctx context.Context, p kcatProcess) error {
+	for starts := 1; ; starts++ {
+		var reading sync.WaitGroup
+		var readErr error
+		reading.Go(func() {
+			readErr = readLines(p.out, k.log.add)
+			p.out.CloseWithError(readErr) // kcat's next write fails
+		})
+		err := p.Wait()
+		p.w.Close()
+		reading.Wait()
+		switch {
+		case readErr != nil:
+			return readErr
+		case !strings.Contains(p.said.String(), "Unknown topic or partition") || starts == kcatStarts:
+			return fmt.Errorf("%w: %s", cmp.Or(err, errors.New("exit status 0")), p.said)
+		}
+		select {
+		case <-time.After(kcatPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		k.log.readAgain(k.topic)
+		if p, err = k.start(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 // readLines hands every record of kcat's output to add.

@@ -27,7 +27,8 @@ type Log struct {
 
 	mu      sync.Mutex
 	records map[string][]Record // by topic; only ever appended to
-	last    map[place]int64     // newest offset
+	last    map[place]int64     // newest offset of this reading
+	known   map[place]int64     // newest offset of the readings before
 	markers map[string]int      // markers seen, by settlement
 	err     error               // why the reading ended
 	changed chan struct{}       // closed and replaced when any of the above changes
@@ -49,6 +50,7 @@ func newLog(cfg Config, places []place) *Log {
 		places:  places,
 		records: make(map[string][]Record),
 		last:    make(map[place]int64),
+		known:   make(map[place]int64),
 		markers: make(map[string]int),
 		changed: make(chan struct{}),
 	}
@@ -115,11 +117,30 @@ func (l *Log) add(r Record) {
 		return
 	}
 	l.last[p] = r.Offset
+	if known, ok := l.known[p]; ok && r.Offset <= known {
+		return
+	}
 	if id := r.Header(markerHeader); id != "" {
 		l.markers[id]++
 		return
 	}
 	l.records[r.Topic] = append(l.records[r.Topic], r)
+}
+
+// readAgain says that a topic (with its prefix) is read from the beginning again:
+// what is known of it is passed over.
+func (l *Log) readAgain(topic string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for p, offset := range l.last {
+		if l.prefix+p.topic != topic {
+			continue
+		}
+		if known, ok := l.known[p]; !ok || offset > known {
+			l.known[p] = offset
+		}
+		delete(l.last, p)
+	}
 }
 
 // fail notes why the reading ended; the first reason stays.

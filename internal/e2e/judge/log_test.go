@@ -73,3 +73,27 @@ func TestLog_ReaderThatGoesBackIsNoJudge(t *testing.T) {
 		t.Errorf("got %d records, want 2", got)
 	}
 }
+
+// A reader that was started anew hands out again what is known, and then goes on.
+func TestLog_ReadAgain(t *testing.T) {
+	t.Parallel()
+	log := newLog(Config{Prefix: "p."}, nil)
+	read := func(offsets ...int64) {
+		for _, o := range offsets {
+			log.add(Record{Topic: "p.facts", Offset: o})
+		}
+	}
+	log.add(Record{Topic: "p.other", Offset: 5})
+	read(3, 5, 8)
+	log.readAgain("p.facts")
+	read(3, 5)
+	log.readAgain("p.facts") // before it came as far as the first one
+	read(3, 5, 8, 9, 11)
+	if got := len(log.Topic("facts")); got != 5 || log.err != nil {
+		t.Errorf("got %d records and error %v, want 5 and none", got, log.err)
+	}
+	log.add(Record{Topic: "p.other", Offset: 5})
+	if log.err == nil {
+		t.Error("the same offset again of a topic that is not read again: got no error, want one")
+	}
+}
