@@ -33,11 +33,11 @@ type committer struct {
 	producer *kgo.Client
 	nonce    string // of this committer; with count it makes every commit unique
 	count    uint64
-	few      int       // at most so many jobs at once, to find one that Kafka refuses; 0: no such search
-	left     int       // jobs that the search still has to go through
-	began    time.Time // of the newest transaction
+	few      int             // at most so many jobs at once, to find one that Kafka refuses; 0: no such search
+	left     int             // jobs that the search still has to go through
+	began    time.Time       // of the newest transaction
 	known    map[string]bool // topics that this producer has written to
-	spare    []output  // memory for the records of the next batch
+	spare    []output        // memory for the records of the next batch
 }
 
 func (c *committer) close() {
