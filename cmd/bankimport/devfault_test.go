@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/x509"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -33,6 +35,20 @@ func TestListFaults(t *testing.T) {
 			t.Errorf("%s is not in the list", k.Name)
 		}
 	}
+}
+
+// A simulator whose TLS fails is no use to any client.
+func TestSimulator_TLSFailure(t *testing.T) {
+	t.Parallel()
+	sim := start(t, nil, "simulator", "--addr", "127.0.0.1:0", "--tls-failure", "expired")
+	base := sim.stderr.await(t, `simulated provider at (https://\S+)`)
+	_, err := http.Get(base)
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); !ok || invalid.Reason != x509.Expired {
+		t.Errorf("got %v, want a certificate that has expired", err)
+	}
+	sim.interrupt(t)
+	got := call(t, nil, "simulator", "--addr", "127.0.0.1:0", "--tls-failure", "nonsense")
+	got.check(t, exitUsage, "--tls-failure", "expired")
 }
 
 // A fault of the command line is on from the start.

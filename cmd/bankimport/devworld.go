@@ -12,12 +12,13 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/pflag"
 
-	"github.com/bankimport/bankimport/internal/bridge"
 	"github.com/bankimport/bankimport/internal/callback"
 	"github.com/bankimport/bankimport/internal/config"
+	"github.com/bankimport/bankimport/internal/selfsigned"
 	"github.com/bankimport/bankimport/internal/simulator"
 )
 
@@ -113,7 +114,7 @@ func newDevWorld(environ []string, l *devListeners, kafkaAddr string) (*devWorld
 		pageURL: "http://" + reachedAt(l.page), simulatorURL: "http://" + reachedAt(l.simulator),
 		bridgeURL: "https://" + reachedAt(l.bridge), adminURL: "http://" + reachedAt(l.admin), kafkaAddr: kafkaAddr,
 	}
-	cert, certPEM, err := bridge.SelfSigned(devHost)
+	cert, certPEM, err := selfsigned.New(time.Now().Add(selfsigned.Life), devHost)
 	if err != nil {
 		return nil, err
 	}

@@ -15,10 +15,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
-	"github.com/bankimport/bankimport/internal/bridge"
 	"github.com/bankimport/bankimport/internal/callback"
 	"github.com/bankimport/bankimport/internal/localkafka"
+	"github.com/bankimport/bankimport/internal/selfsigned"
 	"github.com/bankimport/bankimport/internal/simulator"
 	"github.com/bankimport/bankimport/internal/simulator/player"
 )
@@ -100,7 +101,7 @@ type provider struct {
 func startProvider(t *testing.T, public string) *provider {
 	t.Helper()
 	const host = "bridge.bankimport.test"
-	cert, certPEM, err := bridge.SelfSigned(host)
+	cert, certPEM, err := selfsigned.New(time.Now().Add(selfsigned.Life), host)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ type simulatorOptions struct {
 	banks                                 []string
 	faults                                faultFlag
 	listFaults                            bool
+	tls                                   string
 	formLife, download, categorizing      time.Duration
 }
 
@@ -56,6 +58,7 @@ func (a *app) simulatorCommand() *cobra.Command {
 	f.StringArrayVar(&o.banks, "bank", nil, "one more bank as ID:ACCOUNTSxROWS, like 300001:4x250; may be repeated")
 	o.faults.add(f)
 	f.BoolVar(&o.listFaults, "list-faults", false, "list the faults that there are, and exit")
+	f.StringVar(&o.tls, "tls-failure", "", "serve https in such a way that every client must fail: "+strings.Join(simulator.TLSFailures(), ", "))
 	f.DurationVar(&o.formLife, "form-life", 20*time.Minute, "how long a web form is valid")
 	f.DurationVar(&o.download, "download-time", 3*time.Second, "how long a bank's download takes")
 	f.DurationVar(&o.categorizing, "categorization-time", 2*time.Second, "how long categorising then takes")
@@ -156,8 +159,19 @@ func (a *app) simulate(ctx context.Context, o simulatorOptions) error {
 	if err != nil {
 		return err
 	}
+	scheme := "http://"
+	if o.tls != "" {
+		scheme = "https://"
+		host, _, _ := net.SplitHostPort(reachedAt(l))
+		tl, err := simulator.FailTLS(l, o.tls, host)
+		if err != nil {
+			l.Close()
+			return usagef("--tls-failure: %w", err)
+		}
+		l = tl
+	}
 	if settings.BaseURL == "" {
-		settings.BaseURL = "http://" + reachedAt(l)
+		settings.BaseURL = scheme + reachedAt(l)
 	}
 	sim, err := simulator.New(settings)
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/bankimport/bankimport/internal/selfsigned"
 )
 
 // served is a bridge that listens.
@@ -269,7 +271,7 @@ func TestServe_ConnectionLimit(t *testing.T) {
 
 func TestServe_TLS(t *testing.T) {
 	t.Parallel()
-	certificate, authority, err := SelfSigned("bridge.bankimport.test", "127.0.0.1")
+	certificate, authority, err := selfsigned.New(time.Now().Add(selfsigned.Life), "bridge.bankimport.test", "127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}

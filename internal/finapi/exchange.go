@@ -305,6 +305,12 @@ func networkDetail(err error, connected bool) string {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return "the host's certificate was refused"
 	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" { // a TLS alert
+		return "the host refused to talk TLS"
+	}
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return "the host does not talk TLS"
+	}
 	if !connected {
 		return "no connection"
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -181,17 +182,33 @@ func TestNobodyThere(t *testing.T) {
 	wantError(t, readForm(t.Context(), c, c.User("u")), ClassUnavailable, CodeBreakerOpen)
 }
 
-func TestCertificateThatNobodyTrusts(t *testing.T) {
+// Each way in which TLS fails is a fault of the network, and the error names it.
+func TestNoTLS(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewUnstartedServer(newProvider())
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	config := testConfig()
-	config.AccessURL, config.WebFormURL = server.URL, server.URL
-	e := wantError(t, readForm(t.Context(), newClient(t, config), User{ID: "u"}), ClassRetry, CodeNetwork)
-	if !strings.Contains(e.Error(), "certificate") {
-		t.Errorf("got %q, want it to name the certificate", e)
+	for want, serve := range map[string]func(*httptest.Server){
+		"the host's certificate was refused": func(s *httptest.Server) { s.StartTLS() }, // by an authority that nobody knows
+		"the host refused to talk TLS": func(s *httptest.Server) {
+			s.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+				return nil, errors.New("no")
+			}}
+			s.StartTLS()
+		},
+		"the host does not talk TLS": func(s *httptest.Server) { s.Start() },
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewUnstartedServer(newProvider())
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
+			serve(server)
+			t.Cleanup(server.Close)
+			url := "https://" + server.Listener.Addr().String()
+			config := testConfig()
+			config.AccessURL, config.WebFormURL = url, url
+			e := wantError(t, readForm(t.Context(), newClient(t, config), User{ID: "u"}), ClassRetry, CodeNetwork)
+			if !strings.Contains(e.Error(), want) {
+				t.Errorf("got %q, want it to say that %s", e, want)
+			}
+		})
 	}
 }
 

@@ -1,4 +1,5 @@
-package bridge
+// Package selfsigned makes certificates for development and tests.
+package selfsigned
 
 import (
 	"crypto/ecdsa"
@@ -14,11 +15,12 @@ import (
 	"time"
 )
 
-const certificateLife = 30 * 24 * time.Hour
+// Life is for how long a certificate is valid that nobody wants otherwise.
+const Life = 30 * 24 * time.Hour
 
-// SelfSigned makes a certificate in memory for these host names or addresses,
-// for development: whoever is to trust it is given it, as PEM.
-func SelfSigned(hosts ...string) (tls.Certificate, []byte, error) {
+// New makes a certificate in memory for these host names or addresses, valid
+// until then: whoever is to trust it is given it, as PEM.
+func New(until time.Time, hosts ...string) (tls.Certificate, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, nil, fmt.Errorf("make a certificate: %w", err)
@@ -27,12 +29,11 @@ func SelfSigned(hosts ...string) (tls.Certificate, []byte, error) {
 	if err != nil {
 		return tls.Certificate{}, nil, fmt.Errorf("make a certificate: %w", err)
 	}
-	now := time.Now()
 	template := &x509.Certificate{
 		SerialNumber:          serial,
 		Subject:               pkix.Name{CommonName: "bankimport development"},
-		NotBefore:             now.Add(-time.Hour),
-		NotAfter:              now.Add(certificateLife),
+		NotBefore:             until.Add(-Life - time.Hour),
+		NotAfter:              until,
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
