@@ -157,6 +157,33 @@ func TestUnavailableIsNoAttempt(t *testing.T) {
 	})
 }
 
+// TestHeldStageAdmitsNothing: a record that finishes during an outage makes room
+// for others, and none of those that are fetched already comes to meet the outage.
+func TestHeldStageAdmitsNothing(t *testing.T) {
+	virtually(t, func(t *testing.T, c *cluster, _ *kfake.Cluster) {
+		var asked, back atomic.Int64
+		for k := range 100 {
+			c.publish(strconv.Itoa(k), "x")
+		}
+		p := c.start(handler{handle: func(ctx context.Context, tr Trigger, s State) (Result, error) {
+			switch first := asked.Add(1) == 1; {
+			case first:
+				time.Sleep(time.Second) // the others are out by then
+			case back.Load() == 0:
+				return Result{}, Unavailable(errors.New("down"), time.Hour)
+			}
+			return count(ctx, tr, s)
+		}}, func(cfg *Config) { cfg.MaxInFlight = 10 })
+		time.Sleep(time.Minute)
+		if s := p.stats(); !s.held || s.parked == 0 || asked.Load() != 10 {
+			t.Errorf("held %t, %d records are parked, %d were handled; want some parked and 10 handled", s.held, s.parked, asked.Load())
+		}
+		back.Store(1)
+		time.Sleep(time.Hour)
+		c.checkCounts(100)
+	})
+}
+
 // TestHeldStageTakesNothingIn: what comes during an outage stays in Kafka, where
 // other processes may take it over.
 func TestHeldStageTakesNothingIn(t *testing.T) {

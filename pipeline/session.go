@@ -168,6 +168,10 @@ func (s *session) ready() bool {
 
 // held is told when the stage is held and when it goes on.
 func (s *session) held(held bool) {
+	s.flow(func() (start []*job, pause, resume []int32) {
+		start, resume = s.tracker.hold(s.hold.on)
+		return start, nil, resume
+	})
 	if held {
 		s.log.Warn("the world outside is unavailable: nothing new is admitted until a probe gets through")
 		return

@@ -37,6 +37,7 @@ type tracker struct {
 	picks   uint64               // batches that were picked
 	kept    int64                // bytes of results that are not committed
 	typical int64                // bytes of a result, by the largest of late
+	held    bool                 // what comes parks; see hold
 	queue   []*job               // may run as soon as there is memory for their results
 }
 
@@ -177,6 +178,9 @@ func (t *tracker) admit(recs []*input) (start []*job, pause []int32) {
 // its completion map within the metadata, whatever finishes first.
 func (t *tracker) fits(p *partition, offset int64) bool {
 	p.passed(offset)
+	if t.held {
+		return false
+	}
 	share := t.limits.records
 	if len(t.parts) > 1 {
 		share -= share / 4 // one stuck partition must not stop the others
@@ -288,6 +292,25 @@ func (t *tracker) resume(p *partition) bool {
 	p.paused = false
 	t.stuck -= len(p.parked)
 	return true
+}
+
+// hold stops or starts admission, as the function says when it is called under
+// the lock: of two changes that tell about themselves in the wrong order the
+// truth stays. It returns the jobs to start and the partitions whose fetching may
+// go on.
+func (t *tracker) hold(held func() bool) (start []*job, resume []int32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.held = held(); t.held {
+		return nil, nil
+	}
+	for _, p := range t.parts {
+		start = t.unpark(start, p)
+		if t.resume(p) {
+			resume = append(resume, p.id)
+		}
+	}
+	return t.dequeue(start), resume
 }
 
 // count changes what is admitted and fired, in total and for the partition.
