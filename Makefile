@@ -41,7 +41,7 @@ test: ## run the tests; needs only Go
 .PHONY: test-real
 test-real: kafka-jars ## run the end-to-end tests on a real Kafka (needs Java, Maven, kcat; takes Docker where it answers)
 	BANKIMPORT_TEST_KAFKA=$(KAFKA_ON) BANKIMPORT_TEST_KAFKA_HOME=$(KAFKA_HOME) \
-		$(GO) test $(TAGS) -v -count=1 -p=1 -timeout=15m ./pipeline/ ./internal/realkafka/... ./internal/topics/... ./internal/e2e/...
+		$(GO) test $(TAGS) -v -count=1 -p=2 -timeout=15m ./pipeline/ ./internal/realkafka/... ./internal/topics/... ./internal/e2e/...
 
 # Tests that hold client and simulator against the provider's own documents, which
 # are not ours to copy: BANKIMPORT_TEST_SPECS names their folder.
