@@ -156,7 +156,8 @@ func parseTime(b []byte) (time.Time, error) {
 		return time.Time{}, err
 	}
 	for _, layout := range []string{"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700"} {
-		if t, err := time.Parse(layout, s); err == nil {
+		t, err := time.Parse(layout, s)
+		if y := t.UTC().Year(); err == nil && y >= 1 && y <= 9999 { // what RFC 3339 can write in UTC
 			return t, nil
 		}
 	}
