@@ -111,6 +111,34 @@ func TestBadAnswers(t *testing.T) {
 	}
 }
 
+// Cookies are not kept, and the other side's clock does not matter.
+func TestCookiesAndClocks(t *testing.T) {
+	t.Parallel()
+	for name, skew := range map[string]time.Duration{"a day ahead": 24 * time.Hour, "a day behind": -24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var calls, cookies atomic.Int32
+			c := overTheWire(t, tokenThen(func(w http.ResponseWriter, r *http.Request) {
+				calls.Add(1)
+				if len(r.Cookies()) > 0 {
+					cookies.Add(1)
+				}
+				http.SetCookie(w, &http.Cookie{Name: "session", Value: strings.Repeat("x", 4000), Path: "/", Expires: time.Now().Add(time.Hour)})
+				w.Header().Set("Date", time.Now().Add(skew).UTC().Format(http.TimeFormat))
+				reply(w, 200, connectionJSON)
+			}))
+			for range 3 {
+				if _, err := c.Connection(t.Context(), c.User("u"), 7); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if calls.Load() != 3 || cookies.Load() != 0 {
+				t.Errorf("%d calls, %d with a cookie; want 3 and none", calls.Load(), cookies.Load())
+			}
+		})
+	}
+}
+
 // endless sends JSON until nobody reads it any more.
 func endless(w http.ResponseWriter, _ *http.Request) {
 	_, err := io.WriteString(w, `{"x":[0`)
