@@ -62,7 +62,7 @@ func (f accountFilter) has(a *account) bool {
 	if f.minUpdate == "" && f.maxUpdate == "" {
 		return true
 	}
-	updated := day(a.connection.ready).Format(time.DateOnly)
+	updated := day(a.updated(f.now)).Format(time.DateOnly)
 	return a.loaded(f.now) && updated >= f.minUpdate && (f.maxUpdate == "" || updated <= f.maxUpdate)
 }
 
@@ -84,7 +84,7 @@ func (a *account) written(now time.Time) api.Account {
 	via := api.AccountInterface{
 		BankingInterface: api.BankingInterface(a.connection.via), Status: a.status(now),
 		Capabilities: []string{"DATA_DOWNLOAD"}, PaymentCapabilities: noPayments(),
-		LastUpdateAttempt: api.UnreadTime{Time: accessTime(a.connection.made)},
+		LastUpdateAttempt: api.UnreadTime{Time: accessTime(a.connection.started)},
 	}
 	written := api.Account{
 		ID: a.id, BankConnectionID: a.connection.id, AccountName: a.Name, AccountHolderName: a.Holder, AccountHolderID: "XXXXX",
@@ -92,7 +92,7 @@ func (a *account) written(now time.Time) api.Account {
 		AccountType: api.AccountType(a.Type), IsNew: true,
 	}
 	if a.loaded(now) {
-		via.LastSuccessfulUpdate = accessTime(a.connection.ready)
+		via.LastSuccessfulUpdate = accessTime(a.updated(now))
 		if a.balances {
 			written.Balance = number(a.Balance)
 			if a.OverdraftLimit != 0 {

@@ -87,6 +87,7 @@ func (s *Simulator) answer(c *call, o operation) (status int, body any, no *refu
 	if no := s.authenticate(c, o.needs); no != nil {
 		return 0, nil, no
 	}
+	s.catchUp(c.now)
 	return o.do(c)
 }
 

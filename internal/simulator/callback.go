@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Callback is what became of one call to a form's callbacks.finalised.
+// Callback is what became of one call to a callback URL of a form or a task.
 type Callback struct {
 	Status string `json:"status"` // that it told, or would have told
 	// Outcome is "waiting", "lost" (by a fault), "queue full", "failed" (nobody
@@ -28,16 +28,15 @@ type Callback struct {
 // callbackQueue bounds the callbacks that wait for a worker.
 const callbackQueue = 10_000
 
-// callBack sends a form's callback, as the faults have it. The caller holds the
-// mutex.
-func (s *Simulator) callBack(f *form, at time.Time) {
-	parcels := []*parcel{{
-		url: f.request.Callbacks.Finalised, form: f.id, status: string(f.status), late: s.config.CallbackDelay, copies: 1,
-	}}
-	s.strike(f.target(), func(k *faultKind) bool { return k.callback != nil }, func(k *faultKind, x Fault) { k.callback(s, f, x, &parcels) })
+// callBack sends a callback and records it in the log, as the faults have it. The
+// caller holds the mutex.
+func (s *Simulator) callBack(t target, first *parcel, log *[]*Callback, at time.Time) {
+	first.late, first.copies = s.config.CallbackDelay, 1
+	parcels := []*parcel{first}
+	s.strike(t, func(k *faultKind) bool { return k.callback != nil }, func(k *faultKind, x Fault) { k.callback(s, x, &parcels) })
 	for _, p := range parcels {
 		record := &Callback{Status: p.status, Outcome: "waiting", Fault: p.fault}
-		f.callbacks = append(f.callbacks, record)
+		*log = append(*log, record)
 		if p.lost {
 			record.Outcome = "lost"
 			continue

@@ -61,10 +61,13 @@ func (v *receiver) request() string {
 // next waits for a callback, which must be about this form.
 func (v *receiver) next(f webForm, status string) {
 	v.t.Helper()
-	want := received{
-		"POST", "/callbacks/finapi/token?state=x", "example.com", "application/json",
-		fmt.Sprintf(`{"status":%q,"webFormId":%q}`, status, f.ID),
-	}
+	v.nextBody(fmt.Sprintf(`{"status":%q,"webFormId":%q}`, status, f.ID))
+}
+
+// nextBody waits for a callback, which must say this.
+func (v *receiver) nextBody(body string) {
+	v.t.Helper()
+	want := received{"POST", "/callbacks/finapi/token?state=x", "example.com", "application/json", body}
 	select {
 	case got := <-v.got:
 		if got != want {

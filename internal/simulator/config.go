@@ -59,6 +59,7 @@ type Config struct {
 	FormLife           time.Duration // from a form's creation to its expiry; default 20 min
 	DownloadTime       time.Duration // from a form's completion until the data are there; default 3 s; negative: none
 	CategorizationTime time.Duration // from then until rows have categories; default 2 s; negative: none
+	TaskTime           time.Duration // from an update task's creation until it ends, and its download begins; default 2 s; negative: none
 
 	TokenLife       time.Duration // of access tokens; default 1 h, at least 1 min
 	RefreshLife     time.Duration // of refresh tokens; default 24 h, at least 1 min
@@ -80,9 +81,9 @@ type Config struct {
 	CallbackWorkers int           // callbacks on their way at the same time; default 32
 
 	// Everything is kept in memory. When there are too many, the oldest finished
-	// forms and the oldest connections are forgotten; a user or open form too many
-	// is refused.
-	MaxForms       int // default 100,000
+	// forms and tasks and the oldest connections are forgotten; a user, or a form or
+	// task too many that is not finished, is refused.
+	MaxForms       int // default 100,000; also of tasks
 	MaxConnections int // default 100,000
 	MaxUsers       int // default 100,000
 
@@ -160,8 +161,10 @@ func (c Config) withDefaults() Config {
 	orElse(&c.FormLife, 20*time.Minute)
 	orElse(&c.DownloadTime, 3*time.Second)
 	orElse(&c.CategorizationTime, 2*time.Second)
+	orElse(&c.TaskTime, 2*time.Second)
 	c.DownloadTime = max(c.DownloadTime, 0)
 	c.CategorizationTime = max(c.CategorizationTime, 0)
+	c.TaskTime = max(c.TaskTime, 0)
 	orElse(&c.TokenLife, time.Hour)
 	orElse(&c.RefreshLife, 24*time.Hour)
 	orElse(&c.MaxUserLogins, 5)

@@ -11,7 +11,8 @@ import (
 )
 
 // connection is a bank that a user has connected. It does not change once it is
-// made: how far the download is follows from the time alone.
+// made: how far the download is follows from the time alone. An update puts a copy
+// in its place; see update.go.
 //
 //	made ── downloading ──▶ ready ── categorizing ──▶ categorized
 //	        no balances,            rows without
@@ -24,13 +25,19 @@ type connection struct {
 	via         string // the banking interface
 	maxDays     int
 	made        time.Time
+	started     time.Time // the download, which is an update's if it is not made
 	ready       time.Time
 	pending     time.Time // when categorizing is queued: ready, but for a fault
 	running     time.Time // when it then runs
 	categorized time.Time
 	accounts    []*account
+	before      api.UpdateResult // until the download has ended
 
-	// By faults.
+	troubles
+}
+
+// troubles are what faults do to a connection, until its next update.
+type troubles struct {
 	stuck          bool          // it never gets there
 	again          time.Duration // after which the download runs again, for as long; 0: never
 	bare           bool          // nothing is ever categorized
@@ -40,7 +47,7 @@ type connection struct {
 
 // plan sets how long the download and then categorizing take.
 func (c *connection) plan(download, categorizing time.Duration) {
-	c.ready = c.made.Add(download)
+	c.ready = c.started.Add(download)
 	c.pending, c.running, c.categorized = c.ready, c.ready.Add(categorizing/2), c.ready.Add(categorizing)
 }
 
@@ -55,8 +62,10 @@ type account struct {
 	rows     int   // how many there are from there on
 	firstRow int64 // id of that row; the ids of the others follow
 	totals   bankdata.Totals
+	before   time.Time // when the data came that an update replaces; zero: there are none
 
 	// By faults.
+	failed   bool             // the download
 	extra    []extraRow       // behind the others
 	toCome   int              // more of them
 	parts    int              // of them are parts of rows that were split
@@ -102,8 +111,23 @@ func (c *connection) categorizationStatus(now time.Time) api.CategorizationStatu
 	}
 }
 
+// fails says that the download does not bring the account's data.
+func (a *account) fails() bool { return a.Fails || a.failed }
+
+// loads says that the account has its data when the download has ended.
+func (a *account) loads() bool { return !a.fails() || !a.before.IsZero() }
+
+// updated is when its data came, the zero time while it has none. An update that
+// runs or fails leaves what was there.
+func (a *account) updated(now time.Time) time.Time {
+	if a.fails() || a.connection.downloading(now) {
+		return a.before
+	}
+	return a.connection.ready
+}
+
 // loaded says that the account has its data.
-func (a *account) loaded(now time.Time) bool { return !a.Fails && !a.connection.downloading(now) }
+func (a *account) loaded(now time.Time) bool { return !a.updated(now).IsZero() }
 
 // visibleRows is how many rows a reader sees.
 func (a *account) visibleRows(now time.Time) int {
@@ -117,7 +141,7 @@ func (a *account) status(now time.Time) api.AccountInterfaceStatus {
 	switch {
 	case a.connection.downloading(now):
 		return api.AccountInterfaceStatusDownloadInProgress
-	case a.Fails:
+	case a.fails():
 		return api.AccountInterfaceStatusDownloadFailed
 	case a.standing != "":
 		return a.standing
@@ -132,24 +156,14 @@ func (s *Simulator) connect(f *form, chosen []bankdata.Account, now time.Time) *
 	c := &connection{
 		id: s.id(), user: f.user, bank: f.bank, name: f.request.BankConnectionName, via: f.via(),
 		maxDays: f.request.MaxDaysForDownload,
-		made:    now,
+		made:    now, started: now,
 	}
 	c.plan(s.config.DownloadTime, s.config.CategorizationTime)
 	for _, data := range chosen {
-		a := &account{id: s.id(), connection: c, Account: data, balances: !f.request.SkipBalancesDownload}
-		if !f.request.SkipPositionsDownload {
-			a.from = data.Ledger.Since(c.maxDays)
-			a.rows = data.Ledger.Len() - a.from
-			a.totals = data.Ledger.Totals(a.from)
-		}
-		c.accounts = append(c.accounts, a)
+		c.accounts = append(c.accounts, s.newAccount(c, data, f.request))
 	}
-	s.strike(target{user: c.user.id, bank: c.bank.ID}, func(k *faultKind) bool { return k.connect != nil }, func(k *faultKind, x Fault) { k.connect(s, c, x) })
-	for _, a := range c.accounts {
-		a.firstRow = s.ids(a.rows)
-		s.accounts[a.id] = a
-	}
-	s.connections[c.id] = c
+	s.strike(c.target(), func(k *faultKind) bool { return k.connect != nil }, func(k *faultKind, x Fault) { k.connect(s, c, x) })
+	s.enter(c)
 	f.user.connections = append(f.user.connections, c)
 	s.oldest = append(s.oldest, c)
 	for len(s.connections) > s.config.MaxConnections || s.connections[s.oldest[0].id] == nil {
@@ -159,6 +173,36 @@ func (s *Simulator) connect(f *form, chosen []bankdata.Account, now time.Time) *
 	s.changed()
 	return c
 }
+
+// newAccount makes an account of a connection. The caller holds the mutex.
+func (s *Simulator) newAccount(c *connection, data bankdata.Account, r api.ImportFormRequest) *account {
+	a := &account{id: s.id(), connection: c, Account: data, balances: !r.SkipBalancesDownload}
+	if !r.SkipPositionsDownload {
+		a.fetch()
+	}
+	return a
+}
+
+// fetch gives the account the rows that its bank has.
+func (a *account) fetch() {
+	a.from = a.Ledger.Since(a.connection.maxDays)
+	a.rows = a.Ledger.Len() - a.from
+	a.totals = a.Ledger.Totals(a.from)
+}
+
+// enter puts a connection where all are found, in the place of the one with its
+// id. Rows that have no ids get them. The caller holds the mutex.
+func (s *Simulator) enter(c *connection) {
+	for _, a := range c.accounts {
+		if a.firstRow == 0 {
+			a.firstRow = s.ids(a.rows)
+		}
+		s.accounts[a.id] = a
+	}
+	s.connections[c.id] = c
+}
+
+func (c *connection) target() target { return target{user: c.user.id, bank: c.bank.ID} }
 
 // connectionTo finds a user's connection to a bank. The caller holds the mutex.
 func (s *Simulator) connectionTo(u *user, bank int64) *connection {
@@ -235,11 +279,25 @@ func (s *Simulator) deleteConnection(c *call) (int, any, *refusal) {
 	if no != nil {
 		return 0, nil, no
 	}
-	if conn.busy(c.now) {
+	if conn.busy(c.now) || s.taskRuns(conn) {
 		return 0, nil, locked()
 	}
 	s.forgetConnection(conn)
 	return http.StatusOK, nil, nil
+}
+
+// lastUpdate is what the last download that has ended came to. OK says that the
+// login worked, whatever became of the accounts.
+func (c *connection) lastUpdate(now time.Time) api.UpdateResult {
+	if c.downloading(now) {
+		return c.before
+	}
+	r := api.UpdateResult{Result: api.UpdateResultCodeOK, Timestamp: accessTime(c.ready)}
+	if c.rejected {
+		r.Result = api.UpdateResultCodeBankServerRejection
+		r.ErrorType, r.ErrorMessage = string(api.ErrorTypeBusiness), errorMessage(codeBankRejection)
+	}
+	return r
 }
 
 func (s *Simulator) writtenConnection(c *connection, now time.Time) api.BankConnection {
@@ -249,13 +307,7 @@ func (s *Simulator) writtenConnection(c *connection, now time.Time) api.BankConn
 		TwoStepProcedures:  []map[string]any{},
 		UserActionRequired: &c.actionRequired,
 		MaxDaysForDownload: api.UnreadInt(c.maxDays),
-	}
-	if !c.downloading(now) { // OK says that the login worked, whatever became of the accounts
-		via.LastManualUpdate = api.UpdateResult{Result: api.UpdateResultCodeOK, Timestamp: accessTime(c.ready)}
-		if c.rejected {
-			via.LastManualUpdate.Result = api.UpdateResultCodeBankServerRejection
-			via.LastManualUpdate.ErrorType, via.LastManualUpdate.ErrorMessage = string(api.ErrorTypeBusiness), errorMessage(codeBankRejection)
-		}
+		LastManualUpdate:   c.lastUpdate(now),
 	}
 	written := api.BankConnection{
 		ID: c.id, Name: api.UnreadText(c.name), Bank: s.writtenBank(c.bank),

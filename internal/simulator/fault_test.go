@@ -34,7 +34,7 @@ func (a *apis) unchecked() *apis { return &apis{a.Simulator, a.t, a.clock, nil} 
 func faultTests() map[string]func(*testing.T) {
 	all := make(map[string]func(*testing.T))
 	for _, some := range []map[string]func(*testing.T){
-		networkFaultTests(), loginFaultTests(), formFaultTests(), callbackFaultTests(),
+		networkFaultTests(), loginFaultTests(), formFaultTests(), callbackFaultTests(), taskFaultTests(),
 		connectionFaultTests(), transactionFaultTests(), answerFaultTests(),
 	} {
 		maps.Copy(all, some)
@@ -292,6 +292,7 @@ func TestFaultOperations(t *testing.T) {
 		"list-banks": "GET /api/v2/banks", "get-bank": "GET /api/v2/banks/280001",
 		"create-form": "POST /api/webForms/bankConnectionImport", "get-form": "GET /api/webForms/x", "list-forms": "GET /api/webForms",
 		"cancel-form": "POST /api/webForms/x/cancel", "delete-form": "DELETE /api/webForms/x",
+		"create-task": "POST /api/tasks/backgroundUpdate", "get-task": "GET /api/tasks/x", "list-tasks": "GET /api/tasks",
 		"list-connections": "GET /api/v2/bankConnections", "get-connection": "GET /api/v2/bankConnections/1", "delete-connection": "DELETE /api/v2/bankConnections/1",
 		"list-accounts": "GET /api/v2/accounts", "list-transactions": "GET /api/v2/transactions", "list-pending": "GET /api/v2/pendingTransactions",
 	}

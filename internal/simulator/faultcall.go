@@ -50,14 +50,15 @@ func (s *Simulator) meddle(w http.ResponseWriter, c *call, o operation, at targe
 func (s *Simulator) targetOf(c *call, o operation) target {
 	t := target{operation: o.op()}
 	var sent struct { // what a request's body says
-		ID   any
-		Bank struct{ ID int64 }
+		ID               any
+		Bank             struct{ ID int64 }
+		BankConnectionID int64
 	}
 	form := url.Values{}
 	switch t.operation {
 	case "token":
 		form, _ = url.ParseQuery(string(c.peek()))
-	case "create-user", "create-form":
+	case "create-user", "create-form", "create-task":
 		_ = json.Unmarshal(c.peek(), &sent) // if it is wrong, it concerns nobody
 	}
 	s.mu.Lock()
@@ -79,6 +80,12 @@ func (s *Simulator) targetOf(c *call, o operation) target {
 	case "get-form", "cancel-form", "delete-form":
 		if f := s.forms[c.r.PathValue("id")]; f != nil {
 			t.bank = f.bank.ID
+		}
+	case "create-task":
+		t.connection = sent.BankConnectionID
+	case "get-task":
+		if at := s.tasks[c.r.PathValue("id")]; at != nil {
+			t.connection, t.bank = at.connection, at.bank
 		}
 	case "get-connection", "delete-connection":
 		t.connection, _ = strconv.ParseInt(c.r.PathValue("id"), 10, 64)

@@ -16,8 +16,11 @@ import (
 // parcel is a callback that is to be sent.
 type parcel struct {
 	url    string
-	form   string         // webFormId
-	status string         // that it tells
+	of     subjectField
+	id     string       // of the form or the task
+	status string       // that it tells
+	form   *webFormInfo // that a task needs
+
 	extra  map[string]any // more fields of the body
 	raw    string         // a body instead of all that
 	pad    int            // bytes of padding in the body
@@ -28,35 +31,49 @@ type parcel struct {
 	fault  string // for the journal: what was changed
 }
 
-// callbackFaults change the callbacks of forms that end. They strike with the
-// mutex held, but for callback-early, which is part of the call that makes a form.
+// subjectField is the field of a callback that says what it is about.
+type subjectField string
+
+const (
+	aForm subjectField = "webFormId"
+	aTask subjectField = "taskId"
+)
+
+// callbackFaults change the callbacks of forms and tasks that end. They strike
+// with the mutex held, but for callback-early, which is part of the call that makes
+// a form.
 func callbackFaults() []*faultKind {
-	each := func(do func(f *form, x Fault, p *parcel)) func(*Simulator, *form, Fault, *[]*parcel) {
-		return func(_ *Simulator, f *form, x Fault, all *[]*parcel) {
+	each := func(do func(x Fault, p *parcel)) func(*Simulator, Fault, *[]*parcel) {
+		return func(_ *Simulator, x Fault, all *[]*parcel) {
 			for _, p := range *all {
-				do(f, x, p)
+				do(x, p)
 				p.fault = x.Name
 			}
 		}
 	}
 	return []*faultKind{
-		{name: "callback-status", what: "The callback tells this status instead of the form's.", standard: Fault{Code: "COMPLETED"}, callback: each(func(_ *form, x Fault, p *parcel) { p.status = x.Code })},
-		{name: "callback-contradicts", what: "The callback tells the opposite of how the form ended.", callback: each(func(f *form, _ Fault, p *parcel) {
-			if p.status = string(api.WebFormStatusCompleted); f.status == api.WebFormStatusCompleted {
+		{name: "callback-status", what: "The callback tells this status instead of the true one.", standard: Fault{Code: "COMPLETED"}, callback: each(func(x Fault, p *parcel) { p.status = x.Code })},
+		{name: "callback-contradicts", what: "The callback tells the opposite of how the form or task ended.", callback: each(func(_ Fault, p *parcel) {
+			switch {
+			case p.status != string(api.WebFormStatusCompleted):
+				p.status = string(api.WebFormStatusCompleted)
+			case p.of == aTask:
+				p.status = string(taskFailed)
+			default:
 				p.status = string(api.WebFormStatusAborted)
 			}
 		})},
-		{name: "callback-unknown-form", what: "The callback is about a form that does not exist.", callback: each(func(_ *form, _ Fault, p *parcel) { p.form = uuid.NewString() })},
-		{name: "callback-other-form", what: "The callback is about another form: the newest other one of any user.", callback: otherForm},
-		{name: "callback-extra-fields", what: "The callback has more fields, also a payload that looks like the form's.", callback: each(func(_ *form, _ Fault, p *parcel) {
+		{name: "callback-unknown-form", what: "The callback is about a form or task that does not exist.", callback: each(func(_ Fault, p *parcel) { p.id = uuid.NewString() })},
+		{name: "callback-other-form", what: "The callback is about another form or task: the newest other one of any user.", callback: aboutAnother},
+		{name: "callback-extra-fields", what: "The callback has more fields, also a payload that looks like the form's.", callback: each(func(_ Fault, p *parcel) {
 			p.extra = map[string]any{"payload": map[string]any{"bankConnectionId": 1, "errorCode": nil}, "type": "BANK_CONNECTION_IMPORT", "addedLater": []any{1, nil}}
 		})},
-		{name: "callback-garbage", what: "The callback's body is no JSON.", callback: each(func(_ *form, _ Fault, p *parcel) { p.raw = "webFormId=" + p.form + "&status=<b>\xff\x00" })},
-		{name: "callback-huge", what: "The callback's body has n KiB of padding.", standard: Fault{N: 1024}, mostN: 1 << 15, callback: each(func(_ *form, x Fault, p *parcel) { p.pad = x.N << 10 })},
-		{name: "callback-slow", what: "The callback's body takes the delay to be sent; real time.", standard: Fault{Delay: 5 * time.Second}, callback: each(func(_ *form, x Fault, p *parcel) { p.slow = x.Delay })},
-		{name: "callback-late", what: "The callback leaves only after the delay.", standard: Fault{Delay: 5 * time.Minute}, callback: each(func(_ *form, x Fault, p *parcel) { p.late += x.Delay })},
-		{name: "callback-together", what: "The callback is sent n times at the same instant.", standard: Fault{N: 2}, mostN: 100, callback: each(func(_ *form, x Fault, p *parcel) { p.copies = x.N })},
-		{name: callbackRepeated, what: "The callback is sent n times, one after the other.", standard: Fault{N: 2}, mostN: 1000, callback: func(_ *Simulator, _ *form, x Fault, all *[]*parcel) {
+		{name: "callback-garbage", what: "The callback's body is no JSON.", callback: each(func(_ Fault, p *parcel) { p.raw = string(p.of) + "=" + p.id + "&status=<b>\xff\x00" })},
+		{name: "callback-huge", what: "The callback's body has n KiB of padding.", standard: Fault{N: 1024}, mostN: 1 << 15, callback: each(func(x Fault, p *parcel) { p.pad = x.N << 10 })},
+		{name: "callback-slow", what: "The callback's body takes the delay to be sent; real time.", standard: Fault{Delay: 5 * time.Second}, callback: each(func(x Fault, p *parcel) { p.slow = x.Delay })},
+		{name: "callback-late", what: "The callback leaves only after the delay.", standard: Fault{Delay: 5 * time.Minute}, callback: each(func(x Fault, p *parcel) { p.late += x.Delay })},
+		{name: "callback-together", what: "The callback is sent n times at the same instant.", standard: Fault{N: 2}, mostN: 100, callback: each(func(x Fault, p *parcel) { p.copies = x.N })},
+		{name: callbackRepeated, what: "The callback is sent n times, one after the other.", standard: Fault{N: 2}, mostN: 1000, callback: func(_ *Simulator, x Fault, all *[]*parcel) {
 			for _, p := range *all {
 				p.fault = x.Name
 				for range x.N - 1 {
@@ -65,27 +82,37 @@ func callbackFaults() []*faultKind {
 				}
 			}
 		}},
-		{name: "callback-forged", what: "Besides the callback comes one to an address that was guessed.", callback: func(_ *Simulator, f *form, x Fault, all *[]*parcel) {
-			*all = append([]*parcel{{url: guessed(f.request.Callbacks.Finalised), form: f.id, status: string(f.status), copies: 1, fault: x.Name}}, *all...)
+		{name: "callback-forged", what: "Besides the callback comes one to an address that was guessed.", callback: func(_ *Simulator, x Fault, all *[]*parcel) {
+			p := (*all)[0]
+			*all = append([]*parcel{{url: guessed(p.url), of: p.of, id: p.id, status: p.status, form: p.form, copies: 1, fault: x.Name}}, *all...)
 		}},
-		{name: callbackLost, what: "The callback is not sent.", callback: each(func(_ *form, _ Fault, p *parcel) { p.lost = true })},
+		{name: callbackLost, what: "The callback is not sent.", callback: each(func(_ Fault, p *parcel) { p.lost = true })},
 		{name: "callback-early", what: "A callback with this status comes before the answer to the call that makes the form.", ops: []string{"create-form"}, standard: Fault{Code: "COMPLETED"}, call: callBackEarly},
 	}
 }
 
-// otherForm takes the id of another form, or of none where there is no other.
-func otherForm(s *Simulator, f *form, x Fault, all *[]*parcel) {
-	var other *form
-	for _, o := range s.forms {
-		if o != f && (other == nil || o.created.After(other.created)) {
-			other = o
+// aboutAnother takes the id of another form or task, or of none where there is no
+// other.
+func aboutAnother(s *Simulator, x Fault, all *[]*parcel) {
+	made := make(map[string]time.Time) // by id
+	if (*all)[0].of == aForm {
+		for id, f := range s.forms {
+			made[id] = f.created
+		}
+	} else {
+		for id, t := range s.tasks {
+			made[id] = t.created
+		}
+	}
+	delete(made, (*all)[0].id)
+	other := uuid.NewString()
+	for id, at := range made {
+		if at.After(made[other]) {
+			other = id
 		}
 	}
 	for _, p := range *all {
-		p.form, p.fault = uuid.NewString(), x.Name
-		if other != nil {
-			p.form = other.id
-		}
+		p.id, p.fault = other, x.Name
 	}
 }
 
@@ -122,7 +149,7 @@ func callBackEarly(x *exchange) {
 		}
 		x.s.mu.Unlock()
 		if record != nil {
-			p := &parcel{url: to, form: made.ID, status: x.fault.Code, copies: 1}
+			p := &parcel{url: to, of: aForm, id: made.ID, status: x.fault.Code, copies: 1}
 			outcome := x.s.courier.deliver(x.c.r.Context(), p.delivery())
 			x.s.mu.Lock()
 			record.Outcome = outcome
@@ -140,7 +167,10 @@ func (p *parcel) delivery() delivery {
 		d.body = []byte(p.raw)
 		return d
 	}
-	body := map[string]any{"webFormId": p.form, "status": p.status}
+	body := map[string]any{string(p.of): p.id, "status": p.status}
+	if p.form != nil {
+		body["webForm"] = p.form
+	}
 	maps.Copy(body, p.extra)
 	if p.pad > 0 {
 		body["padding"] = strings.Repeat("x", p.pad)

@@ -10,7 +10,8 @@ import (
 const forever = 100 * 365 * 24 * time.Hour
 
 // connectionFaults are about connections and their accounts. Most strike when a
-// connection is made, with the mutex held, and stay with it.
+// connection is made or updated, with the mutex held, and stay with it until its
+// next update.
 func connectionFaults() []*faultKind {
 	return []*faultKind{
 		{name: "download-never-ends", what: "updateStatus stays IN_PROGRESS.", connect: func(_ *Simulator, c *connection, _ Fault) {
@@ -31,18 +32,18 @@ func connectionFaults() []*faultKind {
 			c.stuck = true
 		}},
 		{name: "categorization-off", what: "Nothing is categorised: the provider's setting without auto-categorisation.", connect: func(_ *Simulator, c *connection, _ Fault) {
-			c.plan(c.ready.Sub(c.made), 0)
+			c.plan(c.ready.Sub(c.started), 0)
 			c.bare = true
 		}},
-		{name: "no-accounts", what: "The connection is made without an account.", connect: func(_ *Simulator, c *connection, _ Fault) { c.accounts = nil }},
+		{name: "no-accounts", what: "The connection is made without an account.", once: true, connect: func(_ *Simulator, c *connection, _ Fault) { c.accounts = nil }},
 		{name: "accounts-failed", what: "The last n accounts end as DOWNLOAD_FAILED; the update's result is OK all the same.", standard: Fault{N: 1}, mostN: 1000, connect: func(_ *Simulator, c *connection, x Fault) {
 			for _, a := range c.accounts[max(0, len(c.accounts)-x.N):] {
-				a.Fails = true
+				a.failed = true
 			}
 		}},
 		{name: "all-accounts-failed", what: "All accounts end as DOWNLOAD_FAILED; the update's result is OK all the same.", connect: func(_ *Simulator, c *connection, _ Fault) {
 			for _, a := range c.accounts {
-				a.Fails = true
+				a.failed = true
 			}
 		}},
 		{name: "account-fixed", what: "The first account ends as UPDATED_FIXED, with an adjusting entry.", connect: func(_ *Simulator, c *connection, _ Fault) {
@@ -60,7 +61,7 @@ func connectionFaults() []*faultKind {
 		{name: "update-rejected", what: "The bank rejects the login in the end: lastManualUpdate says BANK_SERVER_REJECTION, all accounts fail.", connect: func(_ *Simulator, c *connection, _ Fault) {
 			c.rejected = true
 			for _, a := range c.accounts {
-				a.Fails = true
+				a.failed = true
 			}
 		}},
 		{

@@ -10,7 +10,7 @@ import (
 type formEnd struct {
 	status     api.WebFormStatus
 	code       string
-	connection bool // is made
+	connection bool // is made or updated
 	gone       bool // the form is deleted at once
 }
 

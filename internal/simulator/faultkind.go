@@ -16,12 +16,14 @@ type faultKind struct {
 
 	ops      []string // the only calls that it can hit; nil: all
 	needs    subject
-	call     func(*exchange)                                    // before, instead of or after a call
-	edit     func(*edit)                                        // in the good answer to a call
-	login    func(s *Simulator, f *form, x Fault, t time.Time)  // when the person in a form has logged in
-	finish   func(s *Simulator, f *form, x Fault, e *formEnd)   // when the person has finished the form
-	callback func(s *Simulator, f *form, x Fault, p *[]*parcel) // when a form calls back
-	connect  func(s *Simulator, c *connection, x Fault)         // when a connection is made
+	call     func(*exchange)                                   // before, instead of or after a call
+	edit     func(*edit)                                       // in the good answer to a call
+	login    func(s *Simulator, f *form, x Fault, t time.Time) // when the person in a form has logged in
+	finish   func(s *Simulator, f *form, x Fault, e *formEnd)  // when the person has finished the form
+	callback func(s *Simulator, x Fault, p *[]*parcel)         // when a form or a task calls back
+	connect  func(s *Simulator, c *connection, x Fault)        // when a connection is made or updated
+	once     bool                                              // connect strikes only when it is made
+	task     func(t *task, x Fault)                            // when an update task is made
 }
 
 // subject is what a call must be about for a fault to hit it.
@@ -53,6 +55,7 @@ const (
 	groupLogin       = "Logins and tokens"
 	groupForm        = "Web forms"
 	groupCallback    = "Callbacks"
+	groupTask        = "Update tasks"
 	groupConnection  = "Connections and accounts"
 	groupTransaction = "Transactions"
 	groupAnswer      = "The shape of answers"
@@ -70,6 +73,7 @@ func faultKinds() []*faultKind {
 		{groupLogin, loginFaults()},
 		{groupForm, formFaults()},
 		{groupCallback, callbackFaults()},
+		{groupTask, taskFaults()},
 		{groupConnection, connectionFaults()},
 		{groupTransaction, transactionFaults()},
 		{groupAnswer, answerFaults()},
@@ -108,6 +112,7 @@ func operationNames() []string {
 	return []string{
 		"token", "create-user", "delete-user", "list-banks", "get-bank",
 		"create-form", "get-form", "list-forms", "cancel-form", "delete-form",
+		"create-task", "get-task", "list-tasks",
 		"list-connections", "get-connection", "delete-connection", "list-accounts", "list-transactions", "list-pending",
 	}
 }

@@ -17,14 +17,15 @@ type extraRow struct {
 	duplicate bool
 	adjusting bool
 	part      bool // of the row that it looks like, which was split: seen in userView only
+	came      time.Time
 }
 
 // maxExtra bounds the rows that a fault adds: their ids must follow on those of
 // the others.
 const maxExtra = 500
 
-// transactionFaults are about rows. Those that strike when a connection is made do
-// so with the mutex held.
+// transactionFaults are about rows. Those that strike when a connection is made or
+// updated do so with the mutex held.
 func transactionFaults() []*faultKind {
 	rows := []string{"list-transactions"}
 	each := func(do func(s *Simulator, a *account, x Fault)) func(*Simulator, *connection, Fault) {
@@ -45,8 +46,8 @@ func transactionFaults() []*faultKind {
 		}
 	}
 	return []*faultKind{
-		{name: "odd-amounts", what: "The first rows of each account have 999999999999.99, -999999999999.98, 0.0 and -0.01.", connect: each(func(_ *Simulator, a *account, _ Fault) { a.makeOdd() })},
-		{name: "duplicates", what: "The last n rows of each account are there twice; the second one is marked as a potential duplicate.", standard: Fault{N: 1}, mostN: maxExtra, connect: each(func(_ *Simulator, a *account, x Fault) {
+		{name: "odd-amounts", what: "The first rows of each account have 999999999999.99, -999999999999.98, 0.0 and -0.01.", once: true, connect: each(func(_ *Simulator, a *account, _ Fault) { a.makeOdd() })},
+		{name: "duplicates", what: "The last n rows of each account are there twice; the second one is marked as a potential duplicate.", once: true, standard: Fault{N: 1}, mostN: maxExtra, connect: each(func(_ *Simulator, a *account, x Fault) {
 			for i := range min(x.N, a.rows) {
 				like := a.last() - i
 				a.add(extraRow{like: like, cents: a.cents(like), duplicate: true})
@@ -55,7 +56,7 @@ func transactionFaults() []*faultKind {
 		{name: "adjusting-entry", what: "Each account has a row that the provider made up to match the balance.", connect: each(func(_ *Simulator, a *account, _ Fault) {
 			a.add(extraRow{like: a.last(), cents: -4_711, adjusting: true})
 		})},
-		{name: "rows-split", what: "Somebody has split the oldest n rows of each account in two: userView has the parts, bankView the row with their ids.", standard: Fault{N: 1}, mostN: maxExtra / 2, connect: each(func(_ *Simulator, a *account, x Fault) {
+		{name: "rows-split", what: "Somebody has split the oldest n rows of each account in two: userView has the parts, bankView the row with their ids.", once: true, standard: Fault{N: 1}, mostN: maxExtra / 2, connect: each(func(_ *Simulator, a *account, x Fault) {
 			for at := a.from; at < a.from+min(x.N, a.rows); at++ {
 				half := a.cents(at) / 2
 				a.add(extraRow{like: at, cents: half, part: true})
@@ -125,6 +126,7 @@ func (a *account) add(e extraRow) {
 	if len(a.extra) >= maxExtra || a.rows == 0 {
 		return
 	}
+	e.came = a.connection.started // while the download runs; of an import all rows came when it ended
 	a.extra = append(a.extra, e)
 	if e.part {
 		a.parts++

@@ -18,11 +18,12 @@ const (
 	codeBankRejection = "BANK_SERVER_REJECTION"
 	codeInvalidToken  = "INVALID_TOKEN"
 	codeNoAccounts    = "NO_ACCOUNTS_FOR_TYPE_LIST"
+	codeOddAnswer     = "UNEXPECTED_ACCESS_RESPONSE"
 )
 
 // form is a web form. What it goes through:
 //
-//	NOT_YET_OPENED ──▶ IN_PROGRESS ──▶ COMPLETED             a connection was made
+//	NOT_YET_OPENED ──▶ IN_PROGRESS ──▶ COMPLETED             a connection was made or updated
 //	      │                 ├────────▶ COMPLETED_WITH_ERROR  see code
 //	      │                 ├────────▶ ABORTED               by the person
 //	      ├─────────────────┼────────▶ EXPIRED               by the clock
@@ -34,6 +35,7 @@ type form struct {
 	id      string
 	user    *user
 	request api.ImportFormRequest
+	task    *task // that needs the form for its update; nil: the form makes a connection
 	// token is the one that created the form. Without it the provider cannot
 	// work on: when it is dead at the end, the form ends with INVALID_TOKEN.
 	token     *token
@@ -92,13 +94,8 @@ func offers(r api.ImportFormRequest, b Bank) bool {
 
 // accounts are those at the form's bank that the request wants.
 func (s *Simulator) accountsFor(f *form) []bankdata.Account {
-	all := s.data.Accounts(f.bank)
-	if f.request.AccountTypes == nil {
-		return all
-	}
-	return slices.DeleteFunc(slices.Clone(all), func(a bankdata.Account) bool {
-		return !slices.Contains(f.request.AccountTypes, formType(a.Type))
-	})
+	all := slices.Clone(s.data.Accounts(f.bank))
+	return slices.DeleteFunc(all, func(a bankdata.Account) bool { return !wants(f.request, a) })
 }
 
 // formType is Web Form's spelling of an account type of Access.
@@ -154,6 +151,9 @@ func (s *Simulator) expire(f *form) {
 func (s *Simulator) end(f *form, status api.WebFormStatus, code string, at time.Time) {
 	f.status, f.code, f.ended = status, code, at
 	f.token = nil // only needed on the way
+	if f.task != nil && s.connections[f.task.connection] != nil {
+		f.connected = f.task.connection
+	}
 	s.closed(f)
 	s.finished = append(s.finished, f)
 	for len(s.finished) > s.config.MaxForms {
@@ -161,7 +161,7 @@ func (s *Simulator) end(f *form, status api.WebFormStatus, code string, at time.
 		s.finished = s.finished[1:]
 	}
 	if status != api.WebFormStatusCancelled && f.request.Callbacks.Finalised != "" {
-		s.callBack(f, at)
+		s.callBack(f.target(), &parcel{url: f.request.Callbacks.Finalised, of: aForm, id: f.id, status: string(f.status)}, &f.callbacks, at)
 	}
 	s.changed()
 }
@@ -176,9 +176,15 @@ func (s *Simulator) complete(f *form, chosen []bankdata.Account, now time.Time) 
 	if s.endAsDuplicate(f, now) { // another form of the user may have been faster
 		return
 	}
+	s.finish(f, now, func() { f.connected = s.connect(f, chosen, now).id })
+}
+
+// finish ends a form whose person has done everything right. The caller holds the
+// mutex.
+func (s *Simulator) finish(f *form, now time.Time, connect func()) {
 	e := s.finishOf(f)
 	if e.connection {
-		f.connected = s.connect(f, chosen, now).id
+		connect()
 	}
 	s.end(f, e.status, e.code, now)
 	if e.gone {

@@ -29,7 +29,7 @@ func (s *Simulator) createForm(c *call) (int, any, *refusal) {
 	if no != nil {
 		return 0, nil, no
 	}
-	if s.open >= s.config.MaxForms {
+	if s.open+len(s.running) >= s.config.MaxForms {
 		return 0, nil, full("MaxForms")
 	}
 	f := s.newForm(c.user(), c.token, request, bank, c.now)
@@ -52,27 +52,13 @@ func parseImport(body []byte) (api.ImportFormRequest, *refusal) {
 		bank.complain("id", "cannot stand beside search")
 	}
 	r.BankConnectionName = in.text("bankConnectionName", 1, 64)
-	r.SkipPositionsDownload = in.flag("skipPositionsDownload")
-	r.SkipBalancesDownload = in.flag("skipBalancesDownload")
-	if r.SkipBalancesDownload && !r.SkipPositionsDownload {
-		in.complain("skipBalancesDownload", "needs skipPositionsDownload")
-	}
-	r.SkipDuplicateDetection = in.flag("skipDuplicateDetection")
-	r.LoadOwnerData = in.flag("loadOwnerData")
 	// The contract of Web Form names no least number of days, but that of Access,
 	// which has to do the download, does.
 	if r.MaxDaysForDownload = int(in.integer("maxDaysForDownload", 0, 3650)); r.MaxDaysForDownload != 0 && r.MaxDaysForDownload < 14 {
 		in.complain("maxDaysForDownload", "must be 0 or from 14 to 3650")
 	}
-	for _, t := range in.set("accountTypes", "BAUSPAREN", "CHECKING", "CREDIT_CARD", "LOAN", "MEMBERSHIP", "SAVINGS", "SECURITY") {
-		r.AccountTypes = append(r.AccountTypes, api.FormAccountType(t))
-	}
-	for _, i := range in.set("allowedInterfaces", "XS2A", "FINTS_SERVER", "WEB_SCRAPER") {
-		r.AllowedInterfaces = append(r.AllowedInterfaces, api.BankingInterface(i))
-	}
 	r.Callbacks.Finalised = in.object("callbacks").url("finalised", 0)
-	r.ProfileID = in.text("profileId", formIDLength, formIDLength)
-	r.RedirectURL = in.url("redirectUrl", 1)
+	in.download(&r)
 	if allow := in.flag("allowTestBank"); in.has("allowTestBank") {
 		r.AllowTestBank = &allow
 	}
@@ -80,6 +66,25 @@ func parseImport(body []byte) (api.ImportFormRequest, *refusal) {
 		return invalid(fields...)
 	}
 	return r, nil
+}
+
+// download reads the fields that an import and an update have in common.
+func (o *object) download(r *api.ImportFormRequest) {
+	r.SkipPositionsDownload = o.flag("skipPositionsDownload")
+	r.SkipBalancesDownload = o.flag("skipBalancesDownload")
+	if r.SkipBalancesDownload && !r.SkipPositionsDownload {
+		o.complain("skipBalancesDownload", "needs skipPositionsDownload")
+	}
+	r.SkipDuplicateDetection = o.flag("skipDuplicateDetection")
+	r.LoadOwnerData = o.flag("loadOwnerData")
+	for _, t := range o.set("accountTypes", "BAUSPAREN", "CHECKING", "CREDIT_CARD", "LOAN", "MEMBERSHIP", "SAVINGS", "SECURITY") {
+		r.AccountTypes = append(r.AccountTypes, api.FormAccountType(t))
+	}
+	for _, i := range o.set("allowedInterfaces", "XS2A", "FINTS_SERVER", "WEB_SCRAPER") {
+		r.AllowedInterfaces = append(r.AllowedInterfaces, api.BankingInterface(i))
+	}
+	r.ProfileID = o.text("profileId", formIDLength, formIDLength)
+	r.RedirectURL = o.url("redirectUrl", 1)
 }
 
 // url is an https URL as Web Form takes it: a host with a dot, and after it
@@ -188,8 +193,7 @@ type formList struct {
 // listForms is GET /api/webForms.
 func (s *Simulator) listForms(c *call) (int, any, *refusal) {
 	q := c.query()
-	order := q.one("order", string(api.WebFormOrderOldestFirst), string(api.WebFormOrderNewestFirst))
-	part := q.page()
+	newestFirst, part := q.newestFirst(), q.page()
 	if q.no != nil {
 		return 0, nil, q.no
 	}
@@ -199,7 +203,7 @@ func (s *Simulator) listForms(c *call) (int, any, *refusal) {
 		s.formNow(f.id, c.now)
 	}
 	own := slices.Clone(c.user().forms)
-	if order == string(api.WebFormOrderNewestFirst) {
+	if newestFirst {
 		slices.Reverse(own)
 	}
 	from, to := part.of(len(own))
@@ -229,6 +233,9 @@ func (s *Simulator) writtenForm(f *form) writtenForm {
 		ID: f.id, URL: s.formURL(f.id), CreatedAt: formTime(f.created), ExpiresAt: formTime(f.expires),
 		Type: "BANK_CONNECTION_IMPORT", Status: f.status,
 	}}
+	if f.task != nil {
+		w.Type = bankConnectionUpdate
+	}
 	if !final(f.status) {
 		return w
 	}
@@ -249,11 +256,11 @@ func errorMessage(code string) string {
 	case codeBankRejection:
 		return "Die Bank hat die Anmeldung abgelehnt."
 	case codeInvalidToken:
-		return "Das Token, mit dem das Formular angelegt wurde, ist abgelaufen."
+		return "Das Token, mit dem der Vorgang begonnen wurde, ist abgelaufen."
 	case codeNoAccounts:
 		return "Bei dieser Bank gibt es keine Konten der gewünschten Art."
 	default:
-		return "Das Formular endete mit einem Fehler."
+		return "Der Vorgang endete mit einem Fehler."
 	}
 }
 

@@ -3,16 +3,18 @@ package simulator
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/bankimport/bankimport/internal/finapi/api"
 )
 
 const (
-	maxShown    = 50 // forms and connections on the front page
+	maxShown    = 50 // forms, tasks and connections on the front page
 	maxWatchers = 64 // front pages that are kept up to date
 	watchEvery  = 500 * time.Millisecond
 )
@@ -25,6 +27,8 @@ type front struct {
 	Banks                  []Bank
 	Forms                  []frontForm
 	AllForms               int
+	Tasks                  []frontTask
+	AllTasks               int
 	Connections            []frontConnection
 	AllConnections         int
 	MaxShown               int
@@ -38,6 +42,14 @@ type frontForm struct {
 	Open             string // path, while nobody has opened it
 	Created, Expires time.Time
 	Ended            time.Time // zero: it has not
+	Callback         string
+}
+
+type frontTask struct {
+	ID, User, Bank   string
+	Word, Mark, Code string
+	Form             string // id of the form that it needs
+	Created, Ended   time.Time
 	Callback         string
 }
 
@@ -74,10 +86,11 @@ func (s *Simulator) viewOfState() front {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock.Now()
+	s.settle(now)
 	v := front{
 		Page: "front", Title: "Provider simulator", Now: now, Login: demoLogin, NoTANLogin: noTANLogin, TAN: demoTAN,
 		Banks:    s.catalogue.Search(""),
-		AllForms: len(s.forms), AllConnections: len(s.connections), MaxShown: maxShown,
+		AllForms: len(s.forms), AllTasks: len(s.tasks), AllConnections: len(s.connections), MaxShown: maxShown,
 	}
 	forms := make([]*form, 0, len(s.forms))
 	for _, f := range s.forms {
@@ -88,6 +101,11 @@ func (s *Simulator) viewOfState() front {
 		if f = s.formNow(f.id, now); f != nil {
 			v.Forms = append(v.Forms, f.onFront())
 		}
+	}
+	tasks := slices.Collect(maps.Values(s.tasks))
+	slices.SortFunc(tasks, func(a, b *task) int { return cmp.Or(b.created.Compare(a.created), cmp.Compare(a.id, b.id)) })
+	for _, t := range tasks[:min(len(tasks), maxShown)] {
+		v.Tasks = append(v.Tasks, s.taskOnFront(t, now))
 	}
 	connections := make([]*connection, 0, len(s.connections))
 	for _, c := range s.connections {
@@ -109,11 +127,38 @@ func (f *form) onFront() frontForm {
 	if f.status == api.WebFormStatusNotYetOpened {
 		v.Open = "/wf/" + f.id
 	}
-	for _, c := range f.callbacks {
-		if v.Callback != "" {
-			v.Callback += ", "
-		}
-		v.Callback += c.Outcome
+	v.Callback = outcomes(f.callbacks)
+	return v
+}
+
+// outcomes are what became of callbacks.
+func outcomes(callbacks []*Callback) string {
+	var all []string
+	for _, c := range callbacks {
+		all = append(all, c.Outcome)
+	}
+	return strings.Join(all, ", ")
+}
+
+func (s *Simulator) taskOnFront(t *task, now time.Time) frontTask {
+	v := frontTask{ID: t.id, User: t.user.id, Code: t.code, Created: t.created, Ended: t.ended, Callback: outcomes(t.callbacks)}
+	if b, ok := s.catalogue.Bank(t.bank); ok {
+		v.Bank = b.Name
+	}
+	if t.form != nil {
+		v.Form = t.form.id
+	}
+	switch t.statusAt(now) {
+	case taskNotYetStarted:
+		v.Word, v.Mark = "not started yet", "waiting"
+	case taskInProgress:
+		v.Word, v.Mark = "running", "running"
+	case taskWebFormRequired:
+		v.Word, v.Mark = "needs a web form", "stopped"
+	case taskCompleted:
+		v.Word, v.Mark = "completed", "good"
+	default:
+		v.Word, v.Mark = "completed with an error", "bad"
 	}
 	return v
 }
@@ -229,6 +274,9 @@ func (s *Simulator) anythingRuns() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock.Now()
+	if slices.ContainsFunc(s.running, func(t *task) bool { return !t.stuck }) {
+		return true
+	}
 	for i := len(s.oldest) - 1; i >= 0 && i >= len(s.oldest)-maxShown; i-- {
 		if s.oldest[i].busy(now) && !s.oldest[i].stuck {
 			return true

@@ -12,10 +12,11 @@ import (
 )
 
 // Journal is what the simulator has done: the truth that a test compares the
-// results of others with. It is a copy. Forms and connections that were deleted
+// results of others with. It is a copy. Forms, tasks and connections that were deleted
 // or forgotten are not in it.
 type Journal struct {
 	Forms       []FormRecord           `json:"forms"`            // oldest first
+	Tasks       []TaskRecord           `json:"tasks"`            // oldest first
 	Connections []ConnectionRecord     `json:"connections"`      // by id
 	Calls       map[string]map[int]int `json:"calls"`            // how many, by operation and status code; 0: the connection was reset
 	Faults      map[string]int         `json:"faults,omitempty"` // how often each has hit, by name
@@ -35,13 +36,26 @@ type FormRecord struct {
 	Callbacks    []Callback `json:"callbacks"`
 }
 
+// TaskRecord is an update task.
+type TaskRecord struct {
+	ID           string     `json:"id"`
+	User         string     `json:"user"`
+	ConnectionID int64      `json:"connection_id"`
+	Status       string     `json:"status"`
+	ErrorCode    string     `json:"error_code"` // "" for none
+	FormID       string     `json:"form_id"`    // "" for none
+	Created      time.Time  `json:"created"`
+	Ended        time.Time  `json:"ended,omitzero"`
+	Callbacks    []Callback `json:"callbacks"`
+}
+
 // ConnectionRecord is a bank connection with all its bank delivers, also while
 // the download is still running.
 type ConnectionRecord struct {
 	ID       int64           `json:"id"`
 	User     string          `json:"user"`
 	BankID   int64           `json:"bank_id"`
-	Ready    time.Time       `json:"ready"` // when the download ends
+	Ready    time.Time       `json:"ready"` // when the last download ends
 	Accounts []AccountRecord `json:"accounts"`
 }
 
@@ -68,14 +82,19 @@ func (s *Simulator) Journal() Journal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock.Now()
+	s.settle(now)
 	for id := range s.forms {
 		s.formNow(id, now)
 	}
-	j := Journal{Forms: []FormRecord{}, Connections: []ConnectionRecord{}, Calls: s.calls.copy(), Faults: s.faults.counts()}
+	j := Journal{Forms: []FormRecord{}, Tasks: []TaskRecord{}, Connections: []ConnectionRecord{}, Calls: s.calls.copy(), Faults: s.faults.counts()}
 	for _, f := range s.forms {
 		j.Forms = append(j.Forms, f.record())
 	}
 	slices.SortFunc(j.Forms, func(a, b FormRecord) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
+	for _, t := range s.tasks {
+		j.Tasks = append(j.Tasks, t.record(now))
+	}
+	slices.SortFunc(j.Tasks, func(a, b TaskRecord) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
 	for _, c := range s.connections {
 		j.Connections = append(j.Connections, c.record())
 	}
@@ -89,7 +108,7 @@ func (s *Simulator) Journal() Journal {
 func (s *Simulator) Rows(accountID int64) iter.Seq[RowRecord] {
 	return func(yield func(RowRecord) bool) {
 		a := s.account(accountID)
-		if a == nil || a.Fails {
+		if a == nil || !a.loads() {
 			return
 		}
 		for i := range a.rows + len(a.extra) {
@@ -119,20 +138,25 @@ func (s *Simulator) account(id int64) *account {
 func (f *form) record() FormRecord {
 	r := FormRecord{
 		ID: f.id, User: f.user.id, BankID: f.bank.ID, Status: string(f.status), ErrorCode: f.code,
-		ConnectionID: f.connected, Created: f.created, Expires: f.expires, Ended: f.ended, Callbacks: []Callback{},
-	}
-	for _, c := range f.callbacks {
-		r.Callbacks = append(r.Callbacks, *c)
+		ConnectionID: f.connected, Created: f.created, Expires: f.expires, Ended: f.ended, Callbacks: copied(f.callbacks),
 	}
 	return r
+}
+
+func copied(callbacks []*Callback) []Callback {
+	all := []Callback{}
+	for _, c := range callbacks {
+		all = append(all, *c)
+	}
+	return all
 }
 
 func (c *connection) record() ConnectionRecord {
 	r := ConnectionRecord{ID: c.id, User: c.user.id, BankID: c.bank.ID, Ready: c.ready}
 	for _, a := range c.accounts {
-		record := AccountRecord{ID: a.id, Type: a.Type, Number: a.Number, Loaded: !a.Fails}
+		record := AccountRecord{ID: a.id, Type: a.Type, Number: a.Number, Loaded: a.loads()}
 		totals := a.totals
-		if a.Fails {
+		if !a.loads() {
 			totals = bankdata.Totals{}
 		}
 		record.Rows, record.Income = totals.Count, totals.Income.String()

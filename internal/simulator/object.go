@@ -125,6 +125,24 @@ func (o *object) set(field string, allowed ...string) []string {
 	return words
 }
 
+// word is one of the allowed ones, or "" where it is absent.
+func (o *object) word(field string, allowed ...string) string {
+	s := o.text(field, 0, maxBody)
+	if o.has(field) && o.fields[field].Kind() == '"' && !slices.Contains(allowed, s) {
+		o.complain(field, "must be one of %s", strings.Join(allowed, ", "))
+	}
+	return s
+}
+
+// require complains about fields that are not there.
+func (o *object) require(fields ...string) {
+	for _, field := range fields {
+		if !o.has(field) {
+			o.complain(field, "is required")
+		}
+	}
+}
+
 // object is a field that is an object itself; where it is absent, an empty one.
 func (o *object) object(field string) *object {
 	inner := &object{path: o.path + field + ".", asked: make(map[string]bool)}

@@ -138,6 +138,12 @@ func (q *query) date(name string) string {
 	return v
 }
 
+// newestFirst reads in which order forms and tasks are wanted.
+func (q *query) newestFirst() bool {
+	newest := string(api.WebFormOrderNewestFirst)
+	return q.one("order", string(api.WebFormOrderOldestFirst), newest) == newest
+}
+
 // page is which part of a list is asked for.
 type page struct{ number, size int }
 

@@ -30,6 +30,10 @@ func (s *Simulator) routes() http.Handler {
 		"/api/webForms/bankConnectionUpdate": {},
 		"/api/webForms/{id}":                 {http.MethodGet: {"get form", webForm, userToken, s.getForm}, http.MethodDelete: {"delete form", webForm, userToken, s.deleteForm}},
 		"/api/webForms/{id}/cancel":          {http.MethodPost: {"cancel form", webForm, userToken, s.cancelForm}},
+
+		"/api/tasks":                  {http.MethodGet: {"list tasks", webForm, userToken, s.listTasks}},
+		"/api/tasks/backgroundUpdate": {http.MethodPost: {"create task", webForm, userToken, s.createTask}},
+		"/api/tasks/{id}":             {http.MethodGet: {"get task", webForm, userToken, s.getTask}},
 	}
 	mux := http.NewServeMux()
 	for path, m := range apis {

@@ -99,7 +99,7 @@ func (f rowFilter) fitsKernel(r row, cents bankdata.Cents) bool {
 	if f.isNew != nil && !*f.isNew || f.duplicate != nil && *f.duplicate != extra.duplicate || f.adjust != nil && *f.adjust != extra.adjusting {
 		return false // all rows are new
 	}
-	return inside(day(r.account.importedAt()), f.minImported, f.maxImported)
+	return inside(day(r.importedAt()), f.minImported, f.maxImported)
 }
 
 func (f rowFilter) fitsText(r row, now time.Time) bool {

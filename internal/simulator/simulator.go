@@ -45,6 +45,9 @@ type Simulator struct {
 	connections map[int64]*connection
 	accounts    map[int64]*account // of those connections
 	oldest      []*connection      // in the order of their making; some may be gone
+	tasks       map[string]*task   // by id
+	running     []*task            // in the order of their making; the others are final
+	settled     []*task            // in the order in which they ended; some may be gone
 	lastID      int64
 }
 
@@ -69,7 +72,7 @@ func New(config Config) (*Simulator, error) {
 		agenda: newAgenda(config.Clock), courier: newCourier(config),
 		stop: stop, done: ctx.Done(),
 		users: make(map[string]*user), tokens: make(map[string]*token),
-		forms: make(map[string]*form), connections: make(map[int64]*connection), accounts: make(map[int64]*account),
+		forms: make(map[string]*form), tasks: make(map[string]*task), connections: make(map[int64]*connection), accounts: make(map[int64]*account),
 		lastID: firstID, kinds: faultKinds(),
 	}
 	for _, f := range append(modeFaults(config.Callbacks), config.Faults...) {

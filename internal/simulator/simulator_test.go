@@ -67,7 +67,7 @@ func TestConfigNamesEverythingThatIsWrong(t *testing.T) {
 func TestJournal(t *testing.T) {
 	t.Parallel()
 	a := newAPIs(t, simulator.Config{Callbacks: simulator.DropCallbacks, Banks: []simulator.Bank{{ID: 300001, Accounts: 2, RowsPerAccount: 3, FailedAccounts: 1}}})
-	if got, want := a.Journal(), (simulator.Journal{Forms: []simulator.FormRecord{}, Connections: []simulator.ConnectionRecord{}, Calls: map[string]map[int]int{}}); !cmp.Equal(got, want) {
+	if got, want := a.Journal(), (simulator.Journal{Forms: []simulator.FormRecord{}, Tasks: []simulator.TaskRecord{}, Connections: []simulator.ConnectionRecord{}, Calls: map[string]map[int]int{}}); !cmp.Equal(got, want) {
 		t.Errorf("at first:\n%s", cmp.Diff(want, got))
 	}
 	token := a.user("Robin")

@@ -23,6 +23,7 @@ func TestProvidersDocuments(t *testing.T) {
 		"GET /api/v2/bankConnections": 1, "GET /api/v2/bankConnections/1": 1, "DELETE /api/v2/bankConnections/1": 1,
 		"GET /api/v2/accounts": 1, "GET /api/v2/transactions": 1,
 		"POST /api/webForms/bankConnectionImport": 2, "GET /api/webForms": 2, "GET /api/webForms/x": 2, "DELETE /api/webForms/x": 2, "POST /api/webForms/x/cancel": 2,
+		"POST /api/tasks/backgroundUpdate": 2, "GET /api/tasks": 2, "GET /api/tasks/x": 2,
 	} {
 		method, target, _ := strings.Cut(path, " ")
 		n := 0

@@ -157,6 +157,10 @@ func (s *Simulator) identified(f *form, now time.Time) {
 	if final(f.status) {
 		return
 	}
+	if f.task != nil {
+		s.completeUpdate(f, now)
+		return
+	}
 	if s.endAsDuplicate(f, now) {
 		return
 	}

@@ -158,6 +158,16 @@ func (r row) data() bankdata.Row {
 	return d
 }
 
+// importedAt is when the row came. One that came with an update is newer than the
+// others of its account.
+func (r row) importedAt() time.Time {
+	came := r.account.importedAt()
+	if _, extra := r.like(); extra.came.After(came) {
+		return extra.came
+	}
+	return came
+}
+
 // category is what the provider has found out about a row by now.
 func (r row) category(data bankdata.Row, now time.Time) *bankdata.Category {
 	if c := r.account.connection; c.busy(now) || c.bare {
@@ -182,7 +192,7 @@ func (r row) written(c *call) transaction {
 		BankTransactionCode: d.Code, BankTransactionCodeDescription: api.UnreadText(d.CodeGerman),
 		Primanota: d.Primanota, EndToEndReference: d.EndToEnd,
 		Labels: []api.Label{}, IsPotentialDuplicate: &extra.duplicate, IsAdjustingEntry: &extra.adjusting, IsNew: true,
-		ImportDate: accessTime(r.account.importedAt()),
+		ImportDate: accessTime(r.importedAt()),
 	}
 	if c.english {
 		t.BankTransactionCodeDescription = api.UnreadText(d.CodeEnglish)

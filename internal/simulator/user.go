@@ -24,8 +24,9 @@ type user struct {
 	access, refresh *token
 	live            []*token // access tokens that may not have expired, oldest first
 
-	connections []*connection // by id; a new list for each removal, so a reader may keep it
+	connections []*connection // by id; a new list for each removal and update, so a reader may keep it
 	forms       []*form       // oldest first
+	tasks       []*task       // oldest first
 }
 
 // login checks the password. A locked user stays locked: only the provider's
@@ -93,7 +94,7 @@ func (s *Simulator) deleteUser(c *call) (int, any, *refusal) {
 	defer s.mu.Unlock()
 	u := c.user()
 	for _, conn := range u.connections {
-		if conn.busy(c.now) {
+		if conn.busy(c.now) || s.taskRuns(conn) {
 			return 0, nil, locked()
 		}
 	}
@@ -108,6 +109,9 @@ func (s *Simulator) forgetUser(u *user) {
 	}
 	for _, f := range slices.Clone(u.forms) {
 		s.forgetForm(f)
+	}
+	for _, t := range slices.Clone(u.tasks) {
+		s.forgetTask(t)
 	}
 	for _, t := range append(u.live, u.refresh) {
 		s.forgetToken(t)

@@ -90,13 +90,19 @@ func (s *Simulator) viewOfQuestion(f *form, r *http.Request, now time.Time) view
 	return v
 }
 
+// formStep is a question as the line of steps names it.
+type formStep struct {
+	step step
+	name string
+}
+
 func (f *form) progress() []progress {
-	steps := []struct {
-		step step
-		name string
-	}{{stepBank, "Bank"}, {stepLogin, "Log in"}, {stepTAN, "Confirm"}, {stepAccounts, "Accounts"}}
+	steps := []formStep{{stepBank, "Bank"}, {stepLogin, "Log in"}, {stepTAN, "Confirm"}, {stepAccounts, "Accounts"}}
+	if f.task != nil {
+		steps = steps[1:3] // the bank and its accounts are known
+	}
 	if f.bank.Redirect {
-		steps = slices.Delete(steps, 2, 3)
+		steps = slices.DeleteFunc(steps, func(p formStep) bool { return p.step == stepTAN })
 	}
 	var line []progress
 	state := "done"
@@ -119,21 +125,24 @@ func (f *form) viewOfEnd(visitor bool) view {
 	switch {
 	case f.status == api.WebFormStatusExpired:
 		v.Page, v.Title, v.status = "expired", "This form has expired", http.StatusGone
-		v.End = ending{Mark: "stopped", Text: "It was not finished in time. No bank was connected.", Next: "Go back to where you came from and ask for a new link."}
+		v.End = ending{Mark: "stopped", Text: "It was not finished in time. " + f.nothing(), Next: "Go back to where you came from and ask for a new link."}
 	case f.status == api.WebFormStatusCancelled:
 		v.Page, v.Title, v.status = "cancelled", "This form is no longer needed", http.StatusGone
-		v.End = ending{Mark: "stopped", Text: "The service that sent you here has withdrawn it. No bank was connected.", Next: "You can close this page."}
+		v.End = ending{Mark: "stopped", Text: "The service that sent you here has withdrawn it. " + f.nothing(), Next: "You can close this page."}
 	case !visitor:
 		v.Page, v.Title, v.status = "used", "This link has been used already", http.StatusGone
 		v.End = ending{Mark: "stopped", Text: "Each link works once, in one browser.", Next: "To connect another bank, go back to where you came from and ask for a new link."}
 		return v
 	case f.status == api.WebFormStatusAborted:
 		v.Page, v.Title = "aborted", "You have cancelled"
-		v.End = ending{Mark: "stopped", Text: "No bank was connected.", Next: "You can close this page."}
+		v.End = ending{Mark: "stopped", Text: f.nothing(), Next: "You can close this page."}
 		v.End.goBack(f.redirects.abort, true)
 	case f.status == api.WebFormStatusCompleted:
 		v.Page, v.Title = "done", f.bank.Name+" is connected"
 		v.End = ending{Mark: "good", Text: "Your accounts and transactions are being downloaded now. You need not wait for that.", Next: "You can close this page."}
+		if f.task != nil {
+			v.Title = f.bank.Name + " is being updated"
+		}
 		v.End.goBack(f.redirects.done, true)
 	default:
 		f.failed(&v)
@@ -146,13 +155,21 @@ func (f *form) viewOfEnd(visitor bool) view {
 	return v
 }
 
+// nothing says what the form did not do in the end.
+func (f *form) nothing() string {
+	if f.task != nil {
+		return "Nothing was updated."
+	}
+	return "No bank was connected."
+}
+
 // failed finds words for COMPLETED_WITH_ERROR.
 func (f *form) failed(v *view) {
 	again := "Go back to where you came from and ask for a new link."
 	switch {
 	case f.lockedOut:
 		v.Page, v.Title = "locked", "Your login is locked"
-		v.End = ending{Text: f.bank.Name + " has locked it after three wrong tries. No bank was connected.", Next: again}
+		v.End = ending{Text: f.bank.Name + " has locked it after three wrong tries. " + f.nothing(), Next: again}
 	case f.code == codeEntityExists:
 		v.Page, v.Title = "duplicate", f.bank.Name+" is connected already"
 		v.End = ending{Text: "Nothing was changed: the connection that you have goes on working.", Next: "You can close this page."}
@@ -161,7 +178,7 @@ func (f *form) failed(v *view) {
 		v.End = ending{Text: f.bank.Name + " keeps no account of the kind that was asked for.", Next: "To try another bank, go back to where you came from."}
 	default:
 		v.Page, v.Title = "failed", "That did not work"
-		v.End = ending{Text: "No bank was connected (" + f.code + ").", Next: again}
+		v.End = ending{Text: f.nothing() + " (" + f.code + ")", Next: again}
 	}
 }
 
