@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -66,25 +71,44 @@ func TestBadAnswers(t *testing.T) {
 	}{
 		"good":         {answer(200, connectionJSON), "", 0},
 		"good, packed": {gzipped(good), "", 0},
-		"good, wrong type": {func(w http.ResponseWriter, _ *http.Request) {
+		"C5 good, wrong type": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = io.WriteString(w, connectionJSON)
 		}, "", 0},
-		"reset":              {raw(t, ""), CodeNetwork, 0},
-		"not HTTP":           {raw(t, "hello\r\n\r\n"), CodeNetwork, 0},
-		"cut in the headers": {raw(t, "HTTP/1.1 200 OK\r\nContent-"), CodeNetwork, 0},
-		"cut in the body":    {raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{\"id\":7,"), CodeNetwork, 200},
-		"cut in a chunk":     {raw(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"i"), CodeNetwork, 200},
-		"length too small":   {raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"id\":7,\"updateStatus\":"), CodeMalformed, 200},
-		"cut error body":     {raw(t, "HTTP/1.1 422 X\r\nContent-Length: 999\r\n\r\n{\"errors\":["), CodeNetwork, 422},
-		"packed, cut":        {gzipped(good[:len(good)/2]), CodeNetwork, 200},
-		"packed, not":        {gzipped([]byte(connectionJSON)), CodeNetwork, 200},
-		"packed twice":       {gzipped(packed(string(good))), CodeMalformed, 200},
-		"packed bomb":        {gzipped(packed(`{"x":"` + strings.Repeat("a", maxAnswer) + `"}`)), CodeTooLarge, 200},
-		"endless":            {endless, CodeTooLarge, 200},
-		"endless spaces":     {raw(t, "HTTP/1.1 200 OK\r\n\r\n"+strings.Repeat(" ", maxAnswer+1)), CodeTooLarge, 200},
-		"headers too large":  {raw(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 128<<10)+"\r\n\r\n{}"), CodeNetwork, 0},
-		"another's answer": {func(w http.ResponseWriter, _ *http.Request) {
+		"C37 reset":              {raw(t, ""), CodeNetwork, 0},
+		"not HTTP":               {raw(t, "hello\r\n\r\n"), CodeNetwork, 0},
+		"C37 cut in the headers": {raw(t, "HTTP/1.1 200 OK\r\nContent-"), CodeNetwork, 0},
+		"C7 C37 cut in the body": {raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{\"id\":7,"), CodeNetwork, 200},
+		"cut in a chunk":         {raw(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"i"), CodeNetwork, 200},
+		"C7 length too small":    {raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"id\":7,\"updateStatus\":"), CodeMalformed, 200},
+		"C9 5 GB announced":      {raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 5368709120\r\n\r\n"+strings.Repeat(" ", maxAnswer+1)), CodeTooLarge, 200},
+		"C37 reset after the headers": {func(w http.ResponseWriter, _ *http.Request) {
+			conn, buf, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = buf.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n")
+			_ = buf.Flush()
+			_ = conn.(*net.TCPConn).SetLinger(0) // close with a reset
+			_ = conn.Close()
+		}, CodeNetwork, 200},
+		"cut error body":            {raw(t, "HTTP/1.1 422 X\r\nContent-Length: 999\r\n\r\n{\"errors\":["), CodeNetwork, 422},
+		"C8 packed, cut":            {gzipped(good[:len(good)/2]), CodeNetwork, 200},
+		"C8 packed, not":            {gzipped([]byte(connectionJSON)), CodeNetwork, 200},
+		"C8 packed twice":           {gzipped(packed(string(good))), CodeMalformed, 200},
+		"C8 packed bomb":            {gzipped(packed(`{"x":"` + strings.Repeat("a", maxAnswer) + `"}`)), CodeTooLarge, 200},
+		"C9 endless":                {endless, CodeTooLarge, 200},
+		"C9 endless spaces":         {raw(t, "HTTP/1.1 200 OK\r\n\r\n"+strings.Repeat(" ", maxAnswer+1)), CodeTooLarge, 200},
+		"C11 C39 headers too large": {raw(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 128<<10)+"\r\n\r\n{}"), CodeNetwork, 0},
+		"C39 60 KiB of cookies": {func(w http.ResponseWriter, _ *http.Request) {
+			for i := range 60 {
+				w.Header().Add("Set-Cookie", fmt.Sprintf("c%d=%s", i, strings.Repeat("x", 1000)))
+			}
+			reply(w, 200, connectionJSON)
+		}, "", 0},
+		"C40 no date": {raw(t, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(connectionJSON), connectionJSON)), "", 0},
+		"C38 another's answer": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Request-Id", "11111111-1111-4111-8111-111111111111")
 			reply(w, 200, connectionJSON)
 		}, CodeMixedUp, 200},
@@ -114,7 +138,10 @@ func TestBadAnswers(t *testing.T) {
 // Cookies are not kept, and the other side's clock does not matter.
 func TestCookiesAndClocks(t *testing.T) {
 	t.Parallel()
-	for name, skew := range map[string]time.Duration{"a day ahead": 24 * time.Hour, "a day behind": -24 * time.Hour} {
+	for name, skew := range map[string]time.Duration{
+		"C39 C40 a day ahead":  24 * time.Hour,
+		"C39 C40 a day behind": -24 * time.Hour,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var calls, cookies atomic.Int32
@@ -172,7 +199,24 @@ func TestTimeouts(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	for name, h := range map[string]http.HandlerFunc{"no answer": slow, "byte by byte": drip} {
+	headers := func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, err = io.WriteString(conn, "HTTP/1.1 200 OK\r\n")
+		for i := 0; err == nil; i++ {
+			_, err = fmt.Fprintf(conn, "X-%d: x\r\n", i)
+			time.Sleep(time.Millisecond)
+		}
+	}
+	for name, h := range map[string]http.HandlerFunc{
+		"no answer":             slow,
+		"C10 byte by byte":      drip,
+		"C11 headers never end": headers,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := overTheWire(t, tokenThen(h), func(config *Config) { config.RequestTimeout = 100 * time.Millisecond })
@@ -210,31 +254,85 @@ func TestNobodyThere(t *testing.T) {
 	wantError(t, readForm(t.Context(), c, c.User("u")), ClassUnavailable, CodeBreakerOpen)
 }
 
+// certificate makes one that signs itself.
+func certificate(t *testing.T, host string, until time.Time) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: until.Add(-48 * time.Hour), NotAfter: until,
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		template.IPAddresses = []net.IP{ip}
+	} else {
+		template.DNSNames = []string{host}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+}
+
 // Each way in which TLS fails is a fault of the network, and the error names it.
 func TestNoTLS(t *testing.T) {
 	t.Parallel()
-	for want, serve := range map[string]func(*httptest.Server){
-		"the host's certificate was refused": func(s *httptest.Server) { s.StartTLS() }, // by an authority that nobody knows
-		"the host refused to talk TLS": func(s *httptest.Server) {
-			s.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-				return nil, errors.New("no")
-			}}
-			s.StartTLS()
-		},
-		"the host does not talk TLS": func(s *httptest.Server) { s.Start() },
+	const refused = "the host's certificate was refused"
+	soon, past := time.Now().Add(time.Hour), time.Now().Add(-time.Hour)
+	shows := func(host string, until time.Time) *tls.Config {
+		return &tls.Config{Certificates: []tls.Certificate{certificate(t, host, until)}}
+	}
+	for name, test := range map[string]struct {
+		server  *tls.Config // nil: no TLS
+		trusted bool        // the client knows who has signed its certificate
+		says    string      // empty: it goes well
+	}{
+		"good":             {shows("127.0.0.1", soon), true, ""},
+		"C36 self-signed":  {shows("127.0.0.1", soon), false, refused},
+		"C36 expired":      {shows("127.0.0.1", past), true, refused},
+		"C36 another host": {shows("finapi.example.test", soon), true, refused},
+		"no agreement": {&tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return nil, errors.New("no")
+		}}, false, "the host refused to talk TLS"},
+		"no TLS": {nil, false, "the host does not talk TLS"},
 	} {
-		t.Run(want, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewUnstartedServer(newProvider())
 			server.Config.ErrorLog = log.New(io.Discard, "", 0)
-			serve(server)
+			if server.TLS = test.server; test.server == nil {
+				server.Start()
+			} else {
+				server.StartTLS()
+			}
 			t.Cleanup(server.Close)
 			url := "https://" + server.Listener.Addr().String()
 			config := testConfig()
 			config.AccessURL, config.WebFormURL = url, url
-			e := wantError(t, readForm(t.Context(), newClient(t, config), User{ID: "u"}), ClassRetry, CodeNetwork)
-			if !strings.Contains(e.Error(), want) {
-				t.Errorf("got %q, want it to say that %s", e, want)
+			if test.trusted {
+				transport := newTransport(1)
+				transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+				transport.TLSClientConfig.RootCAs.AddCert(test.server.Certificates[0].Leaf)
+				t.Cleanup(transport.CloseIdleConnections)
+				config.Transport = transport
+			}
+			c := newClient(t, config)
+			_, err := c.Connection(t.Context(), User{ID: "u"}, 7)
+			if test.says == "" {
+				if err != nil {
+					t.Errorf("got %v, want success", err)
+				}
+				return
+			}
+			if e := wantError(t, err, ClassRetry, CodeNetwork); !strings.Contains(e.Error(), test.says) {
+				t.Errorf("got %q, want it to say that %s", e, test.says)
 			}
 		})
 	}

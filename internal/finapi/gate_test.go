@@ -321,14 +321,15 @@ func TestSlowDown(t *testing.T) {
 		header   string
 		min, max time.Duration
 	}{
-		"seconds":      {"20", 20 * time.Second, 22 * time.Second},
-		"date":         {time.Date(2000, 1, 1, 0, 0, 30, 0, time.UTC).Format(http.TimeFormat), 30 * time.Second, 33 * time.Second},
-		"absurd":       {"1000000000", maxRetryAfter, maxRetryAfter},
-		"too long":     {strconv.Itoa(1<<62) + "0", pauseFirst, 2 * pauseFirst},
-		"negative":     {"-1", pauseFirst, 2 * pauseFirst},
-		"text":         {"soon", pauseFirst, 2 * pauseFirst},
-		"none":         {"", pauseFirst, 2 * pauseFirst},
-		"date in past": {time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC).Format(http.TimeFormat), pauseFirst, 2 * pauseFirst},
+		"C34 seconds":                      {"20", 20 * time.Second, 22 * time.Second},
+		"C34 date":                         {time.Date(2000, 1, 1, 0, 0, 30, 0, time.UTC).Format(http.TimeFormat), 30 * time.Second, 33 * time.Second},
+		"C34 C40 date, clock a day ahead":  {time.Date(2000, 1, 2, 0, 0, 30, 0, time.UTC).Format(http.TimeFormat), maxRetryAfter, maxRetryAfter},
+		"C34 absurd":                       {"1000000000", maxRetryAfter, maxRetryAfter},
+		"C34 too long":                     {strconv.Itoa(1<<62) + "0", pauseFirst, 2 * pauseFirst},
+		"C34 negative":                     {"-1", pauseFirst, 2 * pauseFirst},
+		"C34 text":                         {"soon", pauseFirst, 2 * pauseFirst},
+		"none":                             {"", pauseFirst, 2 * pauseFirst},
+		"C34 C40 date, clock a day behind": {time.Date(1999, 12, 31, 0, 0, 30, 0, time.UTC).Format(http.TimeFormat), pauseFirst, 2 * pauseFirst},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -226,7 +226,7 @@ func TestRefusedTokenIsReplacedOnce(t *testing.T) {
 		"expired in the middle of paging": {
 			calls: []http.HandlerFunc{refuse, page}, requests: 2,
 		},
-		"new token refused too": {
+		"C1 new token refused too": {
 			calls: []http.HandlerFunc{refuse}, requests: 2, class: ClassPermanent,
 		},
 		"login repeats the dead token": {
@@ -234,7 +234,7 @@ func TestRefusedTokenIsReplacedOnce(t *testing.T) {
 			tokens:   []http.HandlerFunc{answer(200, tokenJSON("same", 3, ""))},
 			requests: 2, class: ClassRetry,
 		},
-		"a gateway refuses": {
+		"C1 a gateway refuses": {
 			calls: []http.HandlerFunc{answer(401, "<html>canary</html>")}, requests: 2, class: ClassRetry,
 		},
 	} {
@@ -306,34 +306,34 @@ func TestRefusedLogins(t *testing.T) {
 		code   string
 		says   []string
 	}{
-		"wrong user password":      {400, authError("invalid_grant"), ClassPermanent, CodeUserRefused, []string{"BANKIMPORT_USER_KEY", "invalid_grant"}},
-		"400 in Access's shape":    {400, accessError("ILLEGAL_FIELD_VALUE"), ClassPermanent, CodeUserRefused, []string{"BANKIMPORT_USER_KEY"}},
-		"400 without a body":       {400, "", ClassPermanent, CodeUserRefused, []string{"BANKIMPORT_USER_KEY"}},
-		"user not verified":        {403, accessError("USER_NOT_VERIFIED"), ClassPermanent, CodeUserRefused, []string{"USER_NOT_VERIFIED"}},
-		"user locked":              {423, accessError("LOCKED"), ClassPermanent, CodeUserRefused, []string{"locked"}},
-		"403 of a gateway":         {403, "<html>canary</html>", ClassRetry, CodeUnknownErrorAnswer, nil},
-		"403 of a server":          {403, springError(403, "Forbidden"), ClassRetry, CodeUnknownErrorAnswer, nil},
-		"403 without a body":       {403, "", ClassRetry, CodeUnknownErrorAnswer, nil},
-		"404 of a gateway":         {404, "<html>canary</html>", ClassRetry, CodeUnknownErrorAnswer, nil},
-		"404 in Access's shape":    {404, accessError("UNKNOWN_ENTITY"), ClassRetry, "UNKNOWN_ENTITY", nil},
-		"405 of a gateway":         {405, "", ClassRetry, CodeUnknownErrorAnswer, nil},
-		"413 of a gateway":         {413, "<html>canary</html>", ClassRetry, CodeUnknownErrorAnswer, nil},
-		"451 of a gateway":         {451, "", ClassRetry, CodeUnknownErrorAnswer, nil},
-		"wrong client":             {401, authError("invalid_client"), ClassUnavailable, CodeClientRefused, []string{"BANKIMPORT_FINAPI_CLIENT_ID"}},
-		"wrong client, other body": {401, "", ClassUnavailable, CodeClientRefused, []string{"BANKIMPORT_FINAPI_CLIENT_SECRET"}},
-		"statuses swapped, client": {400, authError("invalid_client"), ClassUnavailable, CodeClientRefused, nil},
-		"statuses swapped, user":   {401, authError("invalid_grant"), ClassPermanent, CodeUserRefused, nil},
-		"server error":             {500, accessError("UNEXPECTED_ERROR"), ClassRetry, "UNEXPECTED_ERROR", nil},
-		"not there":                {503, "<html>canary</html>", ClassRetry, CodeUnknownErrorAnswer, nil},
-		"too many":                 {429, "", ClassUnavailable, CodeSlowDown, nil},
-		"no token":                 {200, `{"token_type":"bearer","expires_in":1,"scope":"all"}`, ClassRetry, CodeMalformed, []string{"access_token"}},
-		"no life":                  {200, `{"access_token":"canary","token_type":"bearer","scope":"all"}`, ClassRetry, CodeMalformed, []string{"expires_in"}},
-		"life null":                {200, `{"access_token":"canary","token_type":"bearer","scope":"all","expires_in":null}`, ClassRetry, CodeMalformed, []string{"expires_in"}},
-		"life negative":            {200, tokenJSON("canary", -1, ""), ClassRetry, CodeMalformed, []string{"expires_in"}},
-		"life as text":             {200, `{"access_token":"canary","token_type":"bearer","scope":"all","expires_in":"3599"}`, ClassRetry, CodeMalformed, nil},
-		"other type":               {200, `{"access_token":"canary","token_type":"mac","scope":"all","expires_in":1}`, ClassRetry, CodeMalformed, []string{"token_type"}},
-		"breaks a header":          {200, tokenJSON("canary\r\nX: y", 1, ""), ClassRetry, CodeMalformed, nil},
-		"too long":                 {200, tokenJSON(strings.Repeat("x", 8193), 1, ""), ClassRetry, CodeMalformed, nil},
+		"wrong user password":          {400, authError("invalid_grant"), ClassPermanent, CodeUserRefused, []string{"BANKIMPORT_USER_KEY", "invalid_grant"}},
+		"400 in Access's shape":        {400, accessError("ILLEGAL_FIELD_VALUE"), ClassPermanent, CodeUserRefused, []string{"BANKIMPORT_USER_KEY"}},
+		"400 without a body":           {400, "", ClassPermanent, CodeUserRefused, []string{"BANKIMPORT_USER_KEY"}},
+		"user not verified":            {403, accessError("USER_NOT_VERIFIED"), ClassPermanent, CodeUserRefused, []string{"USER_NOT_VERIFIED"}},
+		"user locked":                  {423, accessError("LOCKED"), ClassPermanent, CodeUserRefused, []string{"locked"}},
+		"403 of a gateway":             {403, "<html>canary</html>", ClassRetry, CodeUnknownErrorAnswer, nil},
+		"403 of a server":              {403, springError(403, "Forbidden"), ClassRetry, CodeUnknownErrorAnswer, nil},
+		"403 without a body":           {403, "", ClassRetry, CodeUnknownErrorAnswer, nil},
+		"404 of a gateway":             {404, "<html>canary</html>", ClassRetry, CodeUnknownErrorAnswer, nil},
+		"404 in Access's shape":        {404, accessError("UNKNOWN_ENTITY"), ClassRetry, "UNKNOWN_ENTITY", nil},
+		"405 of a gateway":             {405, "", ClassRetry, CodeUnknownErrorAnswer, nil},
+		"413 of a gateway":             {413, "<html>canary</html>", ClassRetry, CodeUnknownErrorAnswer, nil},
+		"451 of a gateway":             {451, "", ClassRetry, CodeUnknownErrorAnswer, nil},
+		"wrong client":                 {401, authError("invalid_client"), ClassUnavailable, CodeClientRefused, []string{"BANKIMPORT_FINAPI_CLIENT_ID"}},
+		"wrong client, other body":     {401, "", ClassUnavailable, CodeClientRefused, []string{"BANKIMPORT_FINAPI_CLIENT_SECRET"}},
+		"C32 statuses swapped, client": {400, authError("invalid_client"), ClassUnavailable, CodeClientRefused, nil},
+		"C32 statuses swapped, user":   {401, authError("invalid_grant"), ClassPermanent, CodeUserRefused, nil},
+		"server error":                 {500, accessError("UNEXPECTED_ERROR"), ClassRetry, "UNEXPECTED_ERROR", nil},
+		"not there":                    {503, "<html>canary</html>", ClassRetry, CodeUnknownErrorAnswer, nil},
+		"too many":                     {429, "", ClassUnavailable, CodeSlowDown, nil},
+		"C16 no token":                 {200, `{"token_type":"bearer","expires_in":1,"scope":"all"}`, ClassRetry, CodeMalformed, []string{"access_token"}},
+		"C30 no life":                  {200, `{"access_token":"canary","token_type":"bearer","scope":"all"}`, ClassRetry, CodeMalformed, []string{"expires_in"}},
+		"C15 C30 life null":            {200, `{"access_token":"canary","token_type":"bearer","scope":"all","expires_in":null}`, ClassRetry, CodeMalformed, []string{"expires_in"}},
+		"C30 life negative":            {200, tokenJSON("canary", -1, ""), ClassRetry, CodeMalformed, []string{"expires_in"}},
+		"C30 life as text":             {200, `{"access_token":"canary","token_type":"bearer","scope":"all","expires_in":"3599"}`, ClassRetry, CodeMalformed, nil},
+		"C31 other type":               {200, `{"access_token":"canary","token_type":"mac","scope":"all","expires_in":1}`, ClassRetry, CodeMalformed, []string{"token_type"}},
+		"breaks a header":              {200, tokenJSON("canary\r\nX: y", 1, ""), ClassRetry, CodeMalformed, nil},
+		"too long":                     {200, tokenJSON(strings.Repeat("x", 8193), 1, ""), ClassRetry, CodeMalformed, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -27,10 +27,10 @@ func TestKeyIsStable(t *testing.T) {
 		t.Errorf("key %s, want %s", want.key, pinned)
 	}
 	for name, a := range map[string]finapi.Account{
-		"new ids":       change(func(a *finapi.Account) { a.ID, a.ConnectionID = 99, 98 }),
-		"leading zeros": change(func(a *finapi.Account) { a.Number = "000042" }),
-		"IBAN appears":  change(func(a *finapi.Account) { a.IBAN = "DE00" }),
-		"renamed":       change(func(a *finapi.Account) { a.Name, a.Holder = "x", "y" }),
+		"new ids":          change(func(a *finapi.Account) { a.ID, a.ConnectionID = 99, 98 }),
+		"leading zeros":    change(func(a *finapi.Account) { a.Number = "000042" }),
+		"C25 IBAN appears": change(func(a *finapi.Account) { a.IBAN = "DE00" }),
+		"renamed":          change(func(a *finapi.Account) { a.Name, a.Holder = "x", "y" }),
 	} {
 		if got := of(secret(), user, 280001, a); got != want {
 			t.Errorf("%s: key %+v, want %+v as before", name, got, want)

@@ -80,17 +80,17 @@ func TestRowsWhileReading(t *testing.T) {
 		skipped    bool
 		reconciled bool
 	}{
-		"nothing changes":         {func(*bank) {}, 1, false, true},
-		"a row at the end":        {func(b *bank) { b.insert(row(11, 8, "1")) }, 1, false, true},
-		"a page at the end":       {func(b *bank) { b.insert(row(11, 8, "1")); b.insert(row(11, 9, "1")); b.insert(row(11, 10, "1")) }, 1, false, true},
-		"a row slips in before":   {func(b *bank) { r := row(11, 1, "9"); r.ID++; b.insert(r) }, 2, true, true},
-		"a row slips in after":    {func(b *bank) { r := row(11, 5, "9"); r.ID++; b.insert(r) }, 1, false, true},
-		"a row before goes":       {func(b *bank) { b.rows[11] = slices.Delete(slices.Clone(b.rows[11]), 0, 1) }, 2, true, true},
-		"a row goes, one comes":   {func(b *bank) { b.rows[11] = append(b.rows[11][1:len(b.rows[11]):len(b.rows[11])], row(11, 8, "1")) }, 2, true, true},
-		"a row after goes":        {func(b *bank) { b.rows[11] = slices.Delete(slices.Clone(b.rows[11]), 5, 6) }, 1, false, true},
-		"nearly all rows go":      {func(b *bank) { b.rows[11] = b.rows[11][:1] }, 2, true, true},
-		"a page slips in before":  {func(b *bank) { slipIn(b, 3) }, 2, true, true},
-		"pages slip in before it": {func(b *bank) { slipIn(b, 9) }, 2, true, true},
+		"nothing changes":                {func(*bank) {}, 1, false, true},
+		"C20 a row at the end":           {func(b *bank) { b.insert(row(11, 8, "1")) }, 1, false, true},
+		"C20 a page at the end":          {func(b *bank) { b.insert(row(11, 8, "1")); b.insert(row(11, 9, "1")); b.insert(row(11, 10, "1")) }, 1, false, true},
+		"C19 a row slips in before":      {func(b *bank) { r := row(11, 1, "9"); r.ID++; b.insert(r) }, 2, true, true},
+		"a row slips in after":           {func(b *bank) { r := row(11, 5, "9"); r.ID++; b.insert(r) }, 1, false, true},
+		"a row before goes":              {func(b *bank) { b.rows[11] = slices.Delete(slices.Clone(b.rows[11]), 0, 1) }, 2, true, true},
+		"a row goes, one comes":          {func(b *bank) { b.rows[11] = append(b.rows[11][1:len(b.rows[11]):len(b.rows[11])], row(11, 8, "1")) }, 2, true, true},
+		"a row after goes":               {func(b *bank) { b.rows[11] = slices.Delete(slices.Clone(b.rows[11]), 5, 6) }, 1, false, true},
+		"C20 nearly all rows go":         {func(b *bank) { b.rows[11] = b.rows[11][:1] }, 2, true, true},
+		"C19 C20 a page slips in before": {func(b *bank) { slipIn(b, 3) }, 2, true, true},
+		"pages slip in before it":        {func(b *bank) { slipIn(b, 9) }, 2, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -201,13 +201,13 @@ func TestSumsDiffer(t *testing.T) {
 func TestBrokenPaging(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(p *finapi.TransactionPage){
-		"another page":          func(p *finapi.TransactionPage) { p.Page++ },
-		"no pages":              func(p *finapi.TransactionPage) { p.PageCount = 0 },
-		"negative pages":        func(p *finapi.TransactionPage) { p.PageCount = -1 },
-		"negative total":        func(p *finapi.TransactionPage) { p.TotalCount = -1 },
-		"total below the page":  func(p *finapi.TransactionPage) { p.TotalCount = 2 },
-		"another account's row": func(p *finapi.TransactionPage) { p.Transactions[1].AccountID = 12 },
-		"amount":                func(p *finapi.TransactionPage) { p.Transactions[1].Amount = "1e400" },
+		"C20 another page":          func(p *finapi.TransactionPage) { p.Page++ },
+		"C20 no pages":              func(p *finapi.TransactionPage) { p.PageCount = 0 },
+		"C20 negative pages":        func(p *finapi.TransactionPage) { p.PageCount = -1 },
+		"C20 negative total":        func(p *finapi.TransactionPage) { p.TotalCount = -1 },
+		"C20 total below the page":  func(p *finapi.TransactionPage) { p.TotalCount = 2 },
+		"C22 another account's row": func(p *finapi.TransactionPage) { p.Transactions[1].AccountID = 12 },
+		"C12 amount":                func(p *finapi.TransactionPage) { p.Transactions[1].Amount = "1e400" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -233,13 +233,18 @@ func TestBrokenPaging(t *testing.T) {
 func TestPageLoop(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(page int, p *finapi.TransactionPage){
-		"the same page for ever": func(_ int, p *finapi.TransactionPage) { p.PageCount, p.TotalCount = 1000, 3000 },
-		"empty page before the end": func(page int, p *finapi.TransactionPage) {
+		"C19 a row twice in a page": func(page int, p *finapi.TransactionPage) {
+			if page == 1 {
+				p.Transactions[1] = p.Transactions[0]
+			}
+		},
+		"C20 the same page for ever": func(_ int, p *finapi.TransactionPage) { p.PageCount, p.TotalCount = 1000, 3000 },
+		"C20 empty page before the end": func(page int, p *finapi.TransactionPage) {
 			if page == 2 {
 				p.Transactions = nil
 			}
 		},
-		"new rows for ever": func(page int, p *finapi.TransactionPage) {
+		"C20 new rows for ever": func(page int, p *finapi.TransactionPage) {
 			p.PageCount, p.TotalCount = page+1, 1_000_000
 			p.Transactions = []finapi.Transaction{row(11, 1000+page, "1")}
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -189,10 +190,10 @@ func TestSameRequestAgain(t *testing.T) {
 		steps func(t *testing.T, m *flowtest.Machine)
 		again schemas.ImportRequested
 	}{
-		"requested":   {request(), nil, again},
-		"form open":   {request(), func(t *testing.T, m *flowtest.Machine) { mustFire(t, m) }, again},
-		"gave up":     {request(), func(_ *testing.T, m *flowtest.Machine) { m.GiveUp(m.Trigger(nil), errors.New("x")) }, again},
-		"was invalid": {invalid, nil, invalid},
+		"A33 requested":     {request(), nil, again},
+		"A33 A35 form open": {request(), func(t *testing.T, m *flowtest.Machine) { mustFire(t, m) }, again},
+		"A33 gave up":       {request(), func(_ *testing.T, m *flowtest.Machine) { m.GiveUp(m.Trigger(nil), errors.New("x")) }, again},
+		"A35 was invalid":   {invalid, nil, invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -238,25 +239,35 @@ func TestDeadLetters(t *testing.T) {
 			return m.Raw([]byte(s))
 		}
 	}
+	typed := func(types ...string) func(*flowtest.Machine) *pipeline.Record {
+		return func(m *flowtest.Machine) *pipeline.Record {
+			r := m.Record(request())
+			r.Headers = nil
+			for _, name := range types {
+				r.Headers = append(r.Headers, pipeline.Header{Key: schemas.HeaderType, Value: []byte(name)})
+			}
+			return r
+		}
+	}
 	for name, c := range map[string]struct {
 		record func(*flowtest.Machine) *pipeline.Record
 		class  string
 	}{
-		"no value":           {func(m *flowtest.Machine) *pipeline.Record { return m.Raw(nil) }, flow.ClassInvalidEvent},
-		"empty value":        {raw(""), flow.ClassInvalidEvent},
-		"not JSON":           {raw("hello"), flow.ClassInvalidEvent},
-		"a list":             {raw("[]"), flow.ClassInvalidEvent},
-		"no id":              {raw(`{"user_id":"u1"}`), flow.ClassInvalidEvent},
-		"id is no UUID":      {raw(`{"import_id":"7","user_id":"u1"}`), flow.ClassInvalidEvent},
-		"id is upper case":   {raw(`{"import_id":"` + strings.ToUpper(importID) + `","user_id":"u1"}`), flow.ClassInvalidEvent},
-		"id twice":           {raw(`{"import_id":"` + importID + `","import_id":"` + importID + `","user_id":"u1"}`), flow.ClassInvalidEvent},
-		"id is not the key":  {raw(`{"import_id":"0a1b2c3d-0000-4000-8000-000000000002","user_id":"u1"}`), flow.ClassInvalidEvent},
-		"garbage":            {raw(strings.Repeat("\x00\xff\x17", 333_333)), flow.ClassInvalidEvent},
-		"a million spaces":   {raw(strings.Repeat(" ", 1_000_000)), flow.ClassInvalidEvent},
-		"deep":               {raw(strings.Repeat("[", 100_000)), flow.ClassInvalidEvent},
-		"other content":      {known(`{"import_id":"` + importID + `","user_id":"u2"}`), ClassConflictingRequest},
-		"other, not valid":   {known(`{"import_id":"` + importID + `","user_id":"u1","max_days":1}`), ClassConflictingRequest},
-		"other, wrong types": {known(`{"import_id":"` + importID + `","user_id":7}`), ClassConflictingRequest},
+		"A2 no value":            {func(m *flowtest.Machine) *pipeline.Record { return m.Raw(nil) }, flow.ClassInvalidEvent},
+		"A1 empty value":         {raw(""), flow.ClassInvalidEvent},
+		"not JSON":               {raw("hello"), flow.ClassInvalidEvent},
+		"a list":                 {raw("[]"), flow.ClassInvalidEvent},
+		"no id":                  {raw(`{"user_id":"u1"}`), flow.ClassInvalidEvent},
+		"id is no UUID":          {raw(`{"import_id":"7","user_id":"u1"}`), flow.ClassInvalidEvent},
+		"id is upper case":       {raw(`{"import_id":"` + strings.ToUpper(importID) + `","user_id":"u1"}`), flow.ClassInvalidEvent},
+		"id twice":               {raw(`{"import_id":"` + importID + `","import_id":"` + importID + `","user_id":"u1"}`), flow.ClassInvalidEvent},
+		"A4 id is not the key":   {raw(`{"import_id":"0a1b2c3d-0000-4000-8000-000000000002","user_id":"u1"}`), flow.ClassInvalidEvent},
+		"garbage":                {raw(strings.Repeat("\x00\xff\x17", 333_333)), flow.ClassInvalidEvent},
+		"a million spaces":       {raw(strings.Repeat(" ", 1_000_000)), flow.ClassInvalidEvent},
+		"deep":                   {raw(strings.Repeat("[", 100_000)), flow.ClassInvalidEvent},
+		"A34 other content":      {known(`{"import_id":"` + importID + `","user_id":"u2"}`), ClassConflictingRequest},
+		"A34 other, not valid":   {known(`{"import_id":"` + importID + `","user_id":"u1","max_days":1}`), ClassConflictingRequest},
+		"A34 other, wrong types": {known(`{"import_id":"` + importID + `","user_id":7}`), ClassConflictingRequest},
 		"cancel of another": {func(m *flowtest.Machine) *pipeline.Record {
 			r := m.Record(schemas.ImportCancelRequested{ImportID: "0a1b2c3d-0000-4000-8000-000000000002"})
 			return r
@@ -266,12 +277,13 @@ func TestDeadLetters(t *testing.T) {
 			r.Value = []byte("{}")
 			return r
 		}, flow.ClassInvalidEvent},
-		"unknown type": {func(m *flowtest.Machine) *pipeline.Record {
-			r := m.Record(request())
-			r.Headers = []pipeline.Header{{Key: schemas.HeaderType, Value: []byte("bankimport.import-requested.v2")}}
-			return r
-		}, flow.ClassInvalidEvent},
-		"null key": {func(m *flowtest.Machine) *pipeline.Record {
+		"A15 next version":    {typed("bankimport.import-requested.v2"), flow.ClassInvalidEvent},
+		"A15 version 99":      {typed("bankimport.import-requested.v99"), flow.ClassInvalidEvent},
+		"A15 version 0":       {typed("bankimport.import-requested.v0"), flow.ClassInvalidEvent},
+		"A15 version missing": {typed("bankimport.import-requested"), flow.ClassInvalidEvent},
+		"A38 binary type":     {typed("\x00\xff\r\n"), flow.ClassInvalidEvent},
+		"A38 two types":       {typed("bankimport.import-requested.v1", "bankimport.account.v1"), flow.ClassInvalidEvent},
+		"A3 null key": {func(m *flowtest.Machine) *pipeline.Record {
 			r := m.Record(request())
 			r.Key, m.Key = nil, ""
 			return r
@@ -295,6 +307,44 @@ func TestDeadLetters(t *testing.T) {
 			}
 			if strings.Contains(err.Error(), "u1") || strings.Contains(err.Error(), importID) {
 				t.Errorf("error quotes the record: %v", err)
+			}
+		})
+	}
+}
+
+// TestHeaders: of a request's headers only its type is asked for, and that only
+// where there is one.
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	usual := machine(t, &forms{}).Record(request()).Headers
+	many := func(key string) []pipeline.Header {
+		all := slices.Clone(usual)
+		for range 1000 {
+			all = append(all, pipeline.Header{Key: key, Value: []byte("x")})
+		}
+		return all
+	}
+	for name, headers := range map[string][]pipeline.Header{
+		"A38 none":             nil,
+		"A38 doubled":          append(slices.Clone(usual), usual...),
+		"A38 1,000 of them":    many("x"),
+		"A38 1,000 of one key": many("ce_time"),
+		"A38 binary": append([]pipeline.Header{
+			{Key: "", Value: nil}, {Key: "\x00\xff", Value: []byte("\xff\x00\r\n")},
+			{Key: "ce_id", Value: []byte("\xff")}, {Key: "ce_time", Value: []byte("\x00")}, {Key: "traceparent", Value: []byte("\xff\r\n")},
+		}, pipeline.Header{Key: schemas.HeaderType, Value: []byte("bankimport.import-requested.v1")}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := machine(t, &forms{})
+			r := m.Record(request())
+			r.Headers = headers
+			events, err := m.Handle(m.Trigger(r))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if statuses := flowtest.Of[schemas.ImportStatus](events); len(statuses) != 1 || statuses[0].Step != schemas.StepRequested || m.Wake.IsZero() {
+				t.Errorf("events %+v, wake %v; want the request taken", events, m.Wake)
 			}
 		})
 	}

@@ -91,24 +91,30 @@ func (d Day) MarshalJSON() ([]byte, error) {
 	if d == "" {
 		return []byte("null"), nil
 	}
-	if _, err := time.Parse(time.DateOnly, string(d)); err != nil {
+	if !isDay(string(d)) {
 		return nil, errDay
 	}
 	return strconv.AppendQuote(nil, string(d)), nil
 }
 
-// UnmarshalJSON refuses days that no calendar has.
+// UnmarshalJSON refuses days that no calendar has, and the year 0, in which
+// nothing was booked and which many a reader's calendar does not have.
 func (d *Day) UnmarshalJSON(b []byte) error {
 	s, err := text(b)
 	if err != nil || s == "" {
 		*d = ""
 		return err
 	}
-	if _, err := time.Parse(time.DateOnly, s); err != nil {
+	if !isDay(s) {
 		return errDay
 	}
 	*d = Day(s)
 	return nil
+}
+
+func isDay(s string) bool {
+	t, err := time.Parse(time.DateOnly, s)
+	return err == nil && t.Year() >= 1
 }
 
 // Time is an instant as Access writes it: 2026-08-13T18:12:22.011+02:00. The
@@ -126,7 +132,8 @@ func (t Time) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON takes offsets like +02:00, +0200 and Z, with or without a
-// fraction of a second. A time without an offset is refused.
+// fraction of a second. A time without an offset is refused, and so is one that
+// in UTC is outside the years 1 to 9999: no event can carry it.
 func (t *Time) UnmarshalJSON(b []byte) (err error) {
 	t.Time, err = parseTime(b)
 	return err

@@ -46,6 +46,8 @@ func TestValues(t *testing.T) {
 		{in: `{"D":"2023-02-29"}`, bad: true},
 		{in: `{"D":"2023-2-9"}`, bad: true},
 		{in: `{"D":"2023-02-09T00:00:00Z"}`, bad: true},
+		{in: `{"D":"0001-01-01"}`, want: values{D: "0001-01-01"}},
+		{in: `{"D":"0000-01-01"}`, bad: true},
 		{in: `{"D":20230209}`, bad: true},
 		{in: `{"D":"\u0032023-02-09"}`, bad: true},
 		{in: `{"F":"2021-03-02T13:51:08.973+0000"}`, want: values{F: FormInstant{at}}},
@@ -59,6 +61,12 @@ func TestValues(t *testing.T) {
 		{in: `{"T":"2021-03-02T13:51:08.973"}`, bad: true},
 		{in: `{"T":"2021-03-02 13:51:08.973"}`, bad: true},
 		{in: `{"T":"10000-03-02T13:51:08Z"}`, bad: true},
+		{in: `{"T":"0000-03-02T13:51:08Z"}`, bad: true},
+		{in: `{"F":"0000-12-31T23:59:59+0000"}`, bad: true},
+		{in: `{"T":"0001-01-01T00:59:59+01:00"}`, bad: true}, // in UTC it is the year 0
+		{in: `{"T":"0000-12-31T23:30:00-01:00"}`, want: values{T: Time{time.Date(1, 1, 1, 0, 30, 0, 0, time.UTC)}}},
+		{in: `{"T":"9999-12-31T23:59:59.999Z"}`, want: values{T: Time{time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC)}}},
+		{in: `{"T":"9999-12-31T23:00:00-01:00"}`, bad: true}, // in UTC it is the year 10000
 		{in: `{"T":"2021-02-30T13:51:08Z"}`, bad: true},
 		{in: `{"T":1614693068}`, bad: true},
 		{in: `{"T":{}}`, bad: true},
