@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -53,6 +54,11 @@ func TestBrokerKilled(t *testing.T) {
 	b := realkafka.ForTest(t)
 	_, s := newStorm(t, cluster.Real(b.Addr()), 1)
 	began := time.Now()
+	ctx, cancel := context.WithCancel(s.ctx)
+	var mending sync.WaitGroup
+	mending.Go(func() { s.mendMarkers(ctx) })
+	defer mending.Wait()
+	defer cancel()
 	s.run(setting(t, "BANKIMPORT_TEST_BROKER_EVENTS", 2), func() {
 		if s.rng.IntN(2) == 0 {
 			s.note("broker stopped")
@@ -93,6 +99,7 @@ type storm struct {
 	bridge  *member
 	users   func()
 
+	mended  atomic.Int64   // markers; see mendMarkers
 	events  map[string]int // by what happened
 	crashes map[string]int // by stage
 }
@@ -244,6 +251,9 @@ func (s *storm) verdict(began time.Time) {
 	figures := s.verdictOfChaos(s.plan, s.crashes)
 	if figures.Completed < len(s.plan.imports)/2 {
 		s.Errorf("only %d imports completed: too little is proved", figures.Completed)
+	}
+	if n := s.mended.Load(); n > 0 {
+		s.Logf("%d markers that the broker has lost were written by the harness", n)
 	}
 	s.Logf("%d processes, %s: %v; %v", len(s.members)+1, strings.TrimSpace(counted(s.events)), figures, took.Round(10*time.Millisecond))
 }
