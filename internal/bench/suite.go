@@ -51,6 +51,7 @@ func suite(s settings) []scenario {
 		}.measure},
 		{"hop", "one stage at 1,000 records/s", true, delay(1, 1000, atMost(8), atMost(20))},
 		{"hops", "four stages at 100 records/s", true, delay(4, 100, atMost(50), atMost(150))},
+		{"imports", "the stages of an import, 10 imports/s of 20 rows, the provider takes 0 ms", true, imports(10, 20, atMost(50), atMost(150))},
 		{"rows", "an account's rows in pages of 500, each page waking the next", true, rowRate(1, atLeast(0.6))},
 		{"rows-8", "the same with 8 accounts at once", false, rowRate(8, atLeast(0.6))},
 		{"rows-memory", fmt.Sprintf("an account of %d rows against one of %d", s.rows, fewRows), true, rowMemory},

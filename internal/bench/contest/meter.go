@@ -12,6 +12,9 @@ import (
 //
 //	start ── first commit ── warm-up ──▶ commit ═══ window ═══▶ commit ── end
 type Meter struct {
+	// Calls counts the calls of a provider. Set it, if at all, before the first Add.
+	Calls func() int
+
 	task  Task
 	first func() // called at the first commit
 	end   func() // called when the measurement is over
@@ -29,6 +32,7 @@ type Meter struct {
 type usage struct {
 	at              time.Time
 	process, broker time.Duration
+	calls           int
 }
 
 func newMeter(t Task, first, end func()) *Meter {
@@ -70,13 +74,18 @@ func (m *Meter) spent(now time.Time) usage {
 	if err != nil {
 		m.err = err
 	}
-	return usage{now, process, broker}
+	calls := 0
+	if m.Calls != nil {
+		calls = m.Calls()
+	}
+	return usage{now, process, broker, calls}
 }
 
 func (m *Meter) finish(to usage) {
 	m.ended = true
 	m.report.Took = to.at.Sub(m.from.at)
 	m.report.ProcessCPU, m.report.BrokerCPU = to.process-m.from.process, to.broker-m.from.broker
+	m.report.Calls = to.calls - m.from.calls
 	peak, err := PeakRSS(os.Getpid())
 	if err != nil {
 		m.err = err

@@ -15,6 +15,7 @@ type Report struct {
 	ProcessCPU time.Duration // of the contestant, user and system
 	BrokerCPU  time.Duration
 	PeakRSS    int64 // bytes, since the process began
+	Calls      int   // of the provider, where the contestant has one
 }
 
 // Rate is records per second.

@@ -16,6 +16,7 @@ import (
 func All() map[string]contest.Loop {
 	return map[string]contest.Loop{
 		"engine":           Engine,
+		"stages":           Stages,
 		"pages":            Pages,
 		"raw-pages":        RawPages,
 		"at-least-once":    AtLeastOnce,
