@@ -54,12 +54,12 @@ func (a *agenda) cancel(item *appointment) {
 // run keeps the appointments until ctx ends. What is left then is forgotten.
 func (a *agenda) run(ctx context.Context) {
 	for {
-		do, wait := a.next()
+		do, due := a.next()
 		if do != nil {
 			do()
 			continue
 		}
-		alarm, stop := a.clock.After(wait)
+		alarm, stop := a.clock.At(due)
 		select {
 		case <-alarm:
 		case <-a.wake:
@@ -71,17 +71,18 @@ func (a *agenda) run(ctx context.Context) {
 	}
 }
 
-// next takes out what is due, or else says how long that takes.
-func (a *agenda) next() (do func(), wait time.Duration) {
+// next takes out what is due, or else says when to look again.
+func (a *agenda) next() (do func(), due time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	now := a.clock.Now()
 	if len(a.items) == 0 {
-		return nil, time.Hour
+		return nil, now.Add(time.Hour)
 	}
-	if wait = a.items[0].due.Sub(a.clock.Now()); wait > 0 {
-		return nil, wait
+	if due = a.items[0].due; due.After(now) {
+		return nil, due
 	}
-	return heap.Pop(&a.items).(*appointment).do, 0
+	return heap.Pop(&a.items).(*appointment).do, now
 }
 
 // appointments are a heap by time.

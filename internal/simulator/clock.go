@@ -10,18 +10,19 @@ import (
 // by it. Time-outs of the network do not: they are real.
 type Clock interface {
 	Now() time.Time
-	// After sends on the channel once, when d has passed. stop frees what that
-	// takes; it may be called at any time.
-	After(d time.Duration) (c <-chan time.Time, stop func())
+	// At sends on the channel once, when it is t or later. stop frees what that
+	// takes; it may be called at any time. It takes no duration: the clock may be
+	// moved between reading it and waiting.
+	At(t time.Time) (c <-chan time.Time, stop func())
 }
 
 type systemClock struct{}
 
 func (systemClock) Now() time.Time { return time.Now() }
 
-func (systemClock) After(d time.Duration) (<-chan time.Time, func()) {
-	t := time.NewTimer(d)
-	return t.C, func() { t.Stop() }
+func (systemClock) At(t time.Time) (<-chan time.Time, func()) {
+	timer := time.NewTimer(time.Until(t))
+	return timer.C, func() { timer.Stop() }
 }
 
 // ManualClock is a clock that stands still until it is moved. It is safe for
@@ -62,12 +63,12 @@ func (m *ManualClock) Advance(d time.Duration) {
 	})
 }
 
-// After implements [Clock].
-func (m *ManualClock) After(d time.Duration) (<-chan time.Time, func()) {
+// At implements [Clock].
+func (m *ManualClock) At(t time.Time) (<-chan time.Time, func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	a := &alarm{due: m.now.Add(d), c: make(chan time.Time, 1)}
-	if d <= 0 {
+	a := &alarm{due: t, c: make(chan time.Time, 1)}
+	if !t.After(m.now) {
 		a.c <- m.now
 		return a.c, func() {}
 	}

@@ -188,10 +188,10 @@ func TestManualClock(t *testing.T) {
 			return "not yet"
 		}
 	}
-	due, _ := c.After(0)
-	soon, stopSoon := c.After(time.Second)
-	later, stopLater := c.After(time.Minute)
-	stopped, stop := c.After(time.Second)
+	due, _ := c.At(begin)
+	soon, stopSoon := c.At(begin.Add(time.Second))
+	later, stopLater := c.At(begin.Add(time.Minute))
+	stopped, stop := c.At(begin.Add(time.Second))
 	stop()
 	c.Advance(time.Second - 1)
 	if a, b := told(due), told(soon); a != "0s" || b != "not yet" {
@@ -200,6 +200,9 @@ func TestManualClock(t *testing.T) {
 	c.Advance(1)
 	if a, b, d := told(soon), told(later), told(stopped); a != "1s" || b != "not yet" || d != "not yet" {
 		t.Errorf("soon %s, later %s, stopped %s", a, b, d)
+	}
+	if passed, _ := c.At(begin); told(passed) != "1s" { // however long it took from reading the clock to waiting
+		t.Error("a time that has passed is not told at once")
 	}
 	c.Advance(time.Hour)
 	if a, b := told(later), told(soon); a != "1h0m1s" || b != "not yet" || !c.Now().Equal(begin.Add(time.Hour+time.Second)) {
