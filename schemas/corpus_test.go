@@ -1,13 +1,9 @@
 package schemas_test
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
-	"strconv"
-	"strings"
 	"testing"
+
+	"github.com/bankimport/bankimport/internal/testlist"
 )
 
 // badRequests are the bad inputs on import-requested that must have a test each.
@@ -57,65 +53,27 @@ var badRequests = []string{
 
 // elsewhere are those that no row of a table here stands for: file, test and,
 // where it has rows, the row. URLs are configuration and not part of the event.
-var elsewhere = map[int][]string{
-	21: {"internal/config/check_test.go", "TestLoad_BadValues", "D8 http"},
-	22: {"internal/config/check_test.go", "TestLoad_BadValues", "D8 javascript"},
-	23: {"internal/config/check_test.go", "TestLoad_BadValues", "D8 user"},
-	24: {"internal/config/check_test.go", "TestLoad_BadValues", "D8 IPv4"},
-	25: {"internal/config/check_test.go", "TestLoad_BadValues", "D8 IPv4, short"},
-	26: {"internal/config/check_test.go", "TestLoad_BadValues", "D8 IPv4, hexadecimal"},
-	27: {"internal/config/check_test.go", "TestLoad_BadValues", "D8 IPv6"},
-	28: {"internal/config/check_test.go", "TestLoad_BadValues", "D8 without dot"},
-	29: {"internal/config/check_test.go", "TestLoad_BadValues", "D8 line break in the host"},
-	30: {"internal/config/check_test.go", "TestLoad_BadValues", "redirect of 2,049 characters"},
-	36: {"stages/webform/webform_test.go", "TestUserGone"},
-	39: {"stages/codec_test.go", "TestUnknownCodec"},
-	40: {"pipeline/offsets_test.go", "TestMarkersCountAsFinished"},
+var elsewhere = map[int]testlist.Test{
+	21: {File: "internal/config/check_test.go", Func: "TestLoad_BadValues", Row: "D8 http"},
+	22: {File: "internal/config/check_test.go", Func: "TestLoad_BadValues", Row: "D8 javascript"},
+	23: {File: "internal/config/check_test.go", Func: "TestLoad_BadValues", Row: "D8 user"},
+	24: {File: "internal/config/check_test.go", Func: "TestLoad_BadValues", Row: "D8 IPv4"},
+	25: {File: "internal/config/check_test.go", Func: "TestLoad_BadValues", Row: "D8 IPv4, short"},
+	26: {File: "internal/config/check_test.go", Func: "TestLoad_BadValues", Row: "D8 IPv4, hexadecimal"},
+	27: {File: "internal/config/check_test.go", Func: "TestLoad_BadValues", Row: "D8 IPv6"},
+	28: {File: "internal/config/check_test.go", Func: "TestLoad_BadValues", Row: "D8 without dot"},
+	29: {File: "internal/config/check_test.go", Func: "TestLoad_BadValues", Row: "D8 line break in the host"},
+	30: {File: "internal/config/check_test.go", Func: "TestLoad_BadValues", Row: "redirect of 2,049 characters"},
+	36: {File: "stages/webform/webform_test.go", Func: "TestUserGone"},
+	39: {File: "stages/codec_test.go", Func: "TestUnknownCodec"},
+	40: {File: "pipeline/offsets_test.go", Func: "TestMarkersCountAsFinished"},
 }
 
 // TestEveryBadRequestIsTested looks for the numbers in front of the rows.
 func TestEveryBadRequestIsTested(t *testing.T) {
 	t.Parallel()
-	rows := map[int]int{} // by number
-	row := regexp.MustCompile(`(?m)^\s*\{?"((?:A\d+ )+)`)
-	for _, pattern := range []string{"*_test.go", "../stages/webform/*_test.go"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) == 0 {
-			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
-		}
-		for _, file := range files {
-			for _, found := range row.FindAllStringSubmatch(read(t, file), -1) {
-				for tag := range strings.FieldsSeq(found[1]) {
-					n, _ := strconv.Atoi(tag[1:])
-					if n < 1 || n >= len(badRequests) {
-						t.Errorf("%s: a row is called %s, which is not in the list", file, tag)
-					}
-					rows[n]++
-				}
-			}
-		}
-	}
-	for n, what := range badRequests {
-		switch test := elsewhere[n]; {
-		case n == 0 || rows[n] > 0:
-		case test == nil:
-			t.Errorf("A%d (%s) has no row", n, what)
-		default:
-			text := read(t, filepath.Join("..", test[0]))
-			_, body, found := strings.Cut(text, "\nfunc "+test[1]+"(")
-			body, _, _ = strings.Cut(body, "\n}\n")
-			if !found || len(test) > 2 && !strings.Contains(body, fmt.Sprintf("%q", test[2])) {
-				t.Errorf("A%d (%s): %q is not there", n, what, test)
-			}
-		}
-	}
-}
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
+	testlist.List{
+		Letter: "A", Entries: badRequests, Root: "..",
+		Patterns: []string{"schemas/*_test.go", "stages/webform/*_test.go"}, Elsewhere: elsewhere,
+	}.Check(t)
 }

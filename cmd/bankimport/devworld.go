@@ -1,10 +1,7 @@
 package main
 
 import (
-	"crypto/ecdsa"
 	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -12,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -114,20 +110,10 @@ func newDevWorld(environ []string, l *devListeners, kafkaAddr string) (*devWorld
 		pageURL: "http://" + reachedAt(l.page), simulatorURL: "http://" + reachedAt(l.simulator),
 		bridgeURL: "https://" + reachedAt(l.bridge), adminURL: "http://" + reachedAt(l.admin), kafkaAddr: kafkaAddr,
 	}
-	cert, certPEM, err := selfsigned.New(time.Now().Add(selfsigned.Life), devHost)
+	cert, err := selfsigned.New(selfsigned.Life, devHost)
 	if err != nil {
 		return nil, err
 	}
-	key, ok := cert.PrivateKey.(*ecdsa.PrivateKey)
-	if !ok {
-		return nil, errors.New("make a certificate: its key is not ECDSA")
-	}
-	der, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("make a certificate: %w", err)
-	}
-	authorities := x509.NewCertPool()
-	authorities.AppendCertsFromPEM(certPEM)
 	clientID, clientSecret := "dev", rand.Text()
 
 	environ = slices.Clone(environ)
@@ -143,8 +129,8 @@ func newDevWorld(environ []string, l *devListeners, kafkaAddr string) (*devWorld
 		"ACCOUNT_KEY":          rand.Text() + rand.Text(),
 		"CALLBACK_BASE_URL":    "https://" + devHost,
 		"CALLBACK_KEYS":        callback.GenerateKey("dev"),
-		"PUBLIC_TLS_CERT":      string(certPEM),
-		"PUBLIC_TLS_KEY":       string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})),
+		"PUBLIC_TLS_CERT":      string(cert.PEM),
+		"PUBLIC_TLS_KEY":       string(cert.KeyPEM),
 		"INSTANCE_ID":          "dev",
 	} {
 		environ = append(environ, config.Prefix+name+"="+value)
@@ -154,7 +140,7 @@ func newDevWorld(environ []string, l *devListeners, kafkaAddr string) (*devWorld
 	}
 	w.simulator = simulator.Config{
 		BaseURL: w.simulatorURL, ClientID: clientID, ClientSecret: clientSecret,
-		CallbackDial: map[string]string{devHost: reachedAt(l.bridge)}, CallbackCA: authorities,
+		CallbackDial: map[string]string{devHost: reachedAt(l.bridge)}, CallbackCA: cert.Trusted,
 	}
 	return w, nil
 }

@@ -2,10 +2,7 @@ package main
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"io"
 	"net"
 	"net/http"
@@ -15,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/bankimport/bankimport/internal/callback"
 	"github.com/bankimport/bankimport/internal/localkafka"
@@ -101,30 +97,23 @@ type provider struct {
 func startProvider(t *testing.T, public string) *provider {
 	t.Helper()
 	const host = "bridge.bankimport.test"
-	cert, certPEM, err := selfsigned.New(time.Now().Add(selfsigned.Life), host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalECPrivateKey(cert.PrivateKey.(*ecdsa.PrivateKey))
+	cert, err := selfsigned.New(selfsigned.Life, host)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	p := &provider{certFile: filepath.Join(dir, "tls.crt"), keyFile: filepath.Join(dir, "tls.key"), seen: map[string]bool{}}
-	for name, text := range map[string][]byte{p.certFile: certPEM, p.keyFile: pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})} {
+	for name, text := range map[string][]byte{p.certFile: cert.PEM, p.keyFile: cert.KeyPEM} {
 		if err := os.WriteFile(name, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	authorities := x509.NewCertPool()
-	authorities.AppendCertsFromPEM(certPEM)
-
 	server := httptest.NewUnstartedServer(nil)
 	p.url = "http://" + server.Listener.Addr().String()
 	sim, err := simulator.New(simulator.Config{
 		BaseURL: p.url, ClientID: "client", ClientSecret: testClientSecret,
 		DownloadTime: -1, CategorizationTime: -1,
-		CallbackDial: map[string]string{host: public}, CallbackCA: authorities,
+		CallbackDial: map[string]string{host: public}, CallbackCA: cert.Trusted,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -271,15 +270,11 @@ func TestServe_ConnectionLimit(t *testing.T) {
 
 func TestServe_TLS(t *testing.T) {
 	t.Parallel()
-	certificate, authority, err := selfsigned.New(time.Now().Add(selfsigned.Life), "bridge.bankimport.test", "127.0.0.1")
+	certificate, err := selfsigned.New(selfsigned.Life, "bridge.bankimport.test", "127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(authority) {
-		t.Fatal("the authority is no PEM")
-	}
-	s := serve(t, Config{TLS: &tls.Config{Certificates: []tls.Certificate{certificate}}})
+	s := serve(t, Config{TLS: &tls.Config{Certificates: []tls.Certificate{certificate.TLS}}})
 	post := func(host string, c *tls.Config) (*http.Response, error) {
 		transport := &http.Transport{TLSClientConfig: c, ForceAttemptHTTP2: true, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, s.addr)
@@ -288,7 +283,7 @@ func TestServe_TLS(t *testing.T) {
 		return (&http.Client{Transport: transport}).Post("https://"+host+Path+s.token, "application/json", strings.NewReader(goodBody))
 	}
 	for _, host := range []string{"bridge.bankimport.test", "127.0.0.1"} {
-		response, err := post(host, &tls.Config{RootCAs: roots})
+		response, err := post(host, &tls.Config{RootCAs: certificate.Trusted})
 		if err != nil {
 			t.Errorf("%s: %v", host, err)
 			continue
@@ -298,13 +293,13 @@ func TestServe_TLS(t *testing.T) {
 			t.Errorf("%s: got %d over %s, want 200 over HTTP/1.1", host, response.StatusCode, response.Proto)
 		}
 	}
-	for name, c := range map[string]*tls.Config{"nobody trusts it": {}, "TLS 1.1": {RootCAs: roots, MaxVersion: tls.VersionTLS11}} {
+	for name, c := range map[string]*tls.Config{"nobody trusts it": {}, "TLS 1.1": {RootCAs: certificate.Trusted, MaxVersion: tls.VersionTLS11}} {
 		if response, err := post("bridge.bankimport.test", c); err == nil {
 			response.Body.Close()
 			t.Errorf("%s: got %d, want no connection", name, response.StatusCode)
 		}
 	}
-	if _, err := post("other.example.com", &tls.Config{RootCAs: roots}); err == nil {
+	if _, err := post("other.example.com", &tls.Config{RootCAs: certificate.Trusted}); err == nil {
 		t.Error("another host: got a connection")
 	}
 	if got := s.send(t, "POST "+Path+s.token+" HTTP/1.1\r\nHost: x\r\n\r\n"); got != 400 {

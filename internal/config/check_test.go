@@ -1,28 +1,23 @@
 package config
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
-	"math/big"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/bankimport/bankimport/internal/callback"
+	"github.com/bankimport/bankimport/internal/selfsigned"
 )
 
 // The bad settings of the fault list, each beside an otherwise complete
 // configuration.
 func TestLoad_BadValues(t *testing.T) {
 	t.Parallel()
-	cert, key := selfSigned(t, time.Now().Add(time.Hour))
-	_, otherKey := selfSigned(t, time.Now().Add(time.Hour))
-	expired, expiredKey := selfSigned(t, time.Now().Add(-time.Hour))
+	cert, key := selfSigned(t, time.Hour)
+	_, otherKey := selfSigned(t, time.Hour)
+	expired, expiredKey := selfSigned(t, -time.Hour)
 	short16 := "k1:" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef"))
 	good := callback.GenerateKey("k1")
 
@@ -130,7 +125,7 @@ func TestLoad_BadValues(t *testing.T) {
 
 func TestLoad_GoodValues(t *testing.T) {
 	t.Parallel()
-	cert, key := selfSigned(t, time.Now().Add(time.Hour))
+	cert, key := selfSigned(t, time.Hour)
 	for name, environ := range map[string][]string{
 		"TLS of the system's authorities": {"KAFKA_TLS=true"},
 		"TLS with everything":             {"KAFKA_TLS=true", "KAFKA_TLS_CA=" + cert, "KAFKA_TLS_CERT=" + cert, "KAFKA_TLS_KEY=" + key},
@@ -186,21 +181,11 @@ func TestSettings_AreDescribed(t *testing.T) {
 	}
 }
 
-func selfSigned(t *testing.T, notAfter time.Time) (cert, key string) {
+func selfSigned(t *testing.T, life time.Duration) (cert, key string) {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	c, err := selfsigned.New(life, "bridge.example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: notAfter, DNSNames: []string{"bridge.example.com"}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
-		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
+	return string(c.PEM), string(c.KeyPEM)
 }

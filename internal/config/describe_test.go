@@ -8,7 +8,7 @@ import (
 
 func TestDescribe_HidesSecrets(t *testing.T) {
 	t.Parallel()
-	cert, key := selfSigned(t, time.Now().Add(time.Hour))
+	cert, key := selfSigned(t, time.Hour)
 	c := load(t, with("BANKIMPORT_PUBLIC_TLS_CERT="+cert, "BANKIMPORT_PUBLIC_TLS_KEY="+key, "BANKIMPORT_DOWNLOAD_DEADLINE=90m"), NeedAll)
 	var out strings.Builder
 	if err := WriteValues(&out, c.Rows()); err != nil {

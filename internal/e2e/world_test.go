@@ -19,6 +19,7 @@ import (
 	"github.com/bankimport/bankimport/internal/e2e/check"
 	"github.com/bankimport/bankimport/internal/e2e/cluster"
 	"github.com/bankimport/bankimport/internal/e2e/judge"
+	"github.com/bankimport/bankimport/internal/selfsigned"
 	"github.com/bankimport/bankimport/internal/simulator"
 	"github.com/bankimport/bankimport/internal/topics"
 )
@@ -31,6 +32,10 @@ const (
 	clientSecret = "e2e-client-secret"
 	userKey      = "e2e master key of all provider users, never used elsewhere"
 	accountKey   = "e2e secret of the account keys, never used elsewhere"
+
+	// bridgeHost is the bridge's name outside. The provider takes https URLs with
+	// a dotted host only; the simulator dials it at a loopback address.
+	bridgeHost = "bridge.bankimport.test"
 )
 
 // stageNames in the order of the flow.
@@ -75,8 +80,8 @@ type world struct {
 
 	sim        *simulator.Simulator
 	simURL     string
-	bridgeAddr string // where the simulator finds the bridge
-	cert       certificate
+	bridgeAddr string                 // where the simulator finds the bridge
+	cert       selfsigned.Certificate // what the bridge shows and the simulator trusts
 }
 
 func newWorld(t *testing.T, limit time.Duration, p pace, banks []bank) *world {
@@ -87,7 +92,11 @@ func newWorld(t *testing.T, limit time.Duration, p pace, banks []bank) *world {
 // newWorldOn is newWorld on a cluster that is there already.
 func newWorldOn(t *testing.T, c *cluster.Cluster, limit time.Duration, p pace, banks []bank) *world {
 	t.Helper()
-	w := &world{T: t, callbackKeys: callback.GenerateKey("k1"), cert: newCertificate(t), bridgeAddr: freeAddr(t)}
+	cert, err := selfsigned.New(selfsigned.Life, bridgeHost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{T: t, callbackKeys: callback.GenerateKey("k1"), cert: cert, bridgeAddr: freeAddr(t)}
 	ctx, cancel := context.WithTimeoutCause(t.Context(), limit, fmt.Errorf("the test took longer than %v", limit))
 	t.Cleanup(cancel)
 	w.ctx, w.broken = context.WithCancelCause(ctx)
@@ -125,7 +134,7 @@ func (w *world) startProvider(p pace, banks []bank) {
 		CategorizationTime: 300 * time.Millisecond,
 		Callbacks:          p.callbacks,
 		CallbackDial:       map[string]string{bridgeHost: w.bridgeAddr},
-		CallbackCA:         w.cert.pool,
+		CallbackCA:         w.cert.Trusted,
 	}
 	for _, b := range banks {
 		cfg.Banks = append(cfg.Banks, simulator.Bank{ID: b.id, Accounts: b.accounts, RowsPerAccount: b.rows, FailedAccounts: b.failed})
@@ -163,13 +172,13 @@ func slowed(provider http.Handler, delay func() time.Duration) http.Handler {
 
 // bridgeTLS is how the bridge talks to the simulator.
 func (w *world) bridgeTLS() *tls.Config {
-	return &tls.Config{Certificates: []tls.Certificate{w.cert.pair}, MinVersion: tls.VersionTLS12}
+	return &tls.Config{Certificates: []tls.Certificate{w.cert.TLS}, MinVersion: tls.VersionTLS12}
 }
 
 // trust is how a client of the bridge knows it: by its name, at a loopback
 // address.
 func (w *world) trust() *tls.Config {
-	return &tls.Config{RootCAs: w.cert.pool, ServerName: bridgeHost, MinVersion: tls.VersionTLS12}
+	return &tls.Config{RootCAs: w.cert.Trusted, ServerName: bridgeHost, MinVersion: tls.VersionTLS12}
 }
 
 // awaitEnds returns when each of the imports has a final event.

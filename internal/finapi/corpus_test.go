@@ -1,13 +1,9 @@
 package finapi
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
-	"strconv"
-	"strings"
 	"testing"
+
+	"github.com/bankimport/bankimport/internal/testlist"
 )
 
 // badAnswers are the bad answers of the provider that must have a test each. Rows
@@ -57,51 +53,18 @@ var badAnswers = []string{
 }
 
 // elsewhere are those that no row of a table stands for: file and test.
-var elsewhere = map[int][2]string{
-	6:  {"internal/finapi/exchange_test.go", "TestEveryCutOfAnAnswer"},
-	26: {"stages/connection/download_test.go", "TestNeverSettles"},
-	29: {"internal/finapi/answers_test.go", "TestFormURLs"},
-	35: {"internal/finapi/exchange_test.go", "TestRedirectsAreNotFollowed"},
+var elsewhere = map[int]testlist.Test{
+	6:  {File: "internal/finapi/exchange_test.go", Func: "TestEveryCutOfAnAnswer"},
+	26: {File: "stages/connection/download_test.go", Func: "TestNeverSettles"},
+	29: {File: "internal/finapi/answers_test.go", Func: "TestFormURLs"},
+	35: {File: "internal/finapi/exchange_test.go", Func: "TestRedirectsAreNotFollowed"},
 }
 
 // TestEveryBadAnswerIsTested looks for the numbers in front of the rows.
 func TestEveryBadAnswerIsTested(t *testing.T) {
 	t.Parallel()
-	rows := map[int]int{} // by number
-	row := regexp.MustCompile(`(?m)^\s*\{?"((?:C\d+ )+)`)
-	for _, pattern := range []string{"*_test.go", "../../stages/*/*_test.go"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) == 0 {
-			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
-		}
-		for _, file := range files {
-			for _, found := range row.FindAllStringSubmatch(readFile(t, file), -1) {
-				for tag := range strings.FieldsSeq(found[1]) {
-					n, _ := strconv.Atoi(tag[1:])
-					if n < 1 || n >= len(badAnswers) {
-						t.Errorf("%s: a row is called %s, which is not in the list", file, tag)
-					}
-					rows[n]++
-				}
-			}
-		}
-	}
-	for n, what := range badAnswers {
-		switch test, ok := elsewhere[n]; {
-		case n == 0 || rows[n] > 0:
-		case !ok:
-			t.Errorf("C%d (%s) has no row", n, what)
-		case !strings.Contains(readFile(t, filepath.Join("../..", test[0])), fmt.Sprintf("\nfunc %s(", test[1])):
-			t.Errorf("C%d (%s): %q is not there", n, what, test)
-		}
-	}
-}
-
-func readFile(t *testing.T, name string) string {
-	t.Helper()
-	b, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
+	testlist.List{
+		Letter: "C", Entries: badAnswers, Root: "../..",
+		Patterns: []string{"internal/finapi/*_test.go", "stages/*/*_test.go"}, Elsewhere: elsewhere,
+	}.Check(t)
 }

@@ -4,16 +4,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -21,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/bankimport/bankimport/internal/selfsigned"
 )
 
 // tokenThen answers logins as usual and everything else with h.
@@ -254,40 +252,17 @@ func TestNobodyThere(t *testing.T) {
 	wantError(t, readForm(t.Context(), c, c.User("u")), ClassUnavailable, CodeBreakerOpen)
 }
 
-// certificate makes one that signs itself.
-func certificate(t *testing.T, host string, until time.Time) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: until.Add(-48 * time.Hour), NotAfter: until,
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	if ip := net.ParseIP(host); ip != nil {
-		template.IPAddresses = []net.IP{ip}
-	} else {
-		template.DNSNames = []string{host}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
-}
-
 // Each way in which TLS fails is a fault of the network, and the error names it.
 func TestNoTLS(t *testing.T) {
 	t.Parallel()
 	const refused = "the host's certificate was refused"
-	soon, past := time.Now().Add(time.Hour), time.Now().Add(-time.Hour)
-	shows := func(host string, until time.Time) *tls.Config {
-		return &tls.Config{Certificates: []tls.Certificate{certificate(t, host, until)}}
+	const soon, past = time.Hour, -time.Hour
+	shows := func(host string, life time.Duration) *tls.Config {
+		c, err := selfsigned.New(life, host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &tls.Config{Certificates: []tls.Certificate{c.TLS}}
 	}
 	for name, test := range map[string]struct {
 		server  *tls.Config // nil: no TLS

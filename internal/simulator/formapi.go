@@ -185,9 +185,24 @@ func (s *Simulator) deleteForm(c *call) (int, any, *refusal) {
 	return http.StatusOK, nil, nil
 }
 
-type formList struct {
-	Items  []writtenForm `json:"items"`
-	Paging api.Paging    `json:"paging"`
+// itemList is a list as Web Form writes it.
+type itemList[T any] struct {
+	Items  []T        `json:"items"`
+	Paging api.Paging `json:"paging"`
+}
+
+// listItems answers with a part of what a user has, which is the oldest first.
+func listItems[T, W any](own []T, newestFirst bool, part page, written func(T) W) (int, any, *refusal) {
+	own = slices.Clone(own)
+	if newestFirst {
+		slices.Reverse(own)
+	}
+	from, to := part.of(len(own))
+	list := itemList[W]{Items: []W{}, Paging: part.paging(len(own))}
+	for _, item := range own[from:to] {
+		list.Items = append(list.Items, written(item))
+	}
+	return http.StatusOK, list, nil
 }
 
 // listForms is GET /api/webForms.
@@ -202,16 +217,7 @@ func (s *Simulator) listForms(c *call) (int, any, *refusal) {
 	for _, f := range slices.Clone(c.user().forms) {
 		s.formNow(f.id, c.now)
 	}
-	own := slices.Clone(c.user().forms)
-	if newestFirst {
-		slices.Reverse(own)
-	}
-	from, to := part.of(len(own))
-	list := formList{Items: []writtenForm{}, Paging: part.paging(len(own))}
-	for _, f := range own[from:to] {
-		list.Items = append(list.Items, s.writtenForm(f))
-	}
-	return http.StatusOK, list, nil
+	return listItems(c.user().forms, newestFirst, part, s.writtenForm)
 }
 
 // writtenForm is api.WebForm whose payload spells out what is null.

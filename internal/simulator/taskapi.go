@@ -83,11 +83,6 @@ func (s *Simulator) getTask(c *call) (int, any, *refusal) {
 	return http.StatusOK, s.writtenTask(t, c.now), nil
 }
 
-type taskList struct {
-	Items  []writtenTask `json:"items"`
-	Paging api.Paging    `json:"paging"`
-}
-
 // listTasks is GET /api/tasks.
 func (s *Simulator) listTasks(c *call) (int, any, *refusal) {
 	q := c.query()
@@ -97,16 +92,7 @@ func (s *Simulator) listTasks(c *call) (int, any, *refusal) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	own := slices.Clone(c.user().tasks)
-	if newestFirst {
-		slices.Reverse(own)
-	}
-	from, to := part.of(len(own))
-	list := taskList{Items: []writtenTask{}, Paging: part.paging(len(own))}
-	for _, t := range own[from:to] {
-		list.Items = append(list.Items, s.writtenTask(t, c.now))
-	}
-	return http.StatusOK, list, nil
+	return listItems(c.user().tasks, newestFirst, part, func(t *task) writtenTask { return s.writtenTask(t, c.now) })
 }
 
 // writtenTask is a task as Web Form shows it.

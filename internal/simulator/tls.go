@@ -17,18 +17,14 @@ import (
 func TLSFailures() []string { return slices.Sorted(maps.Keys(tlsFailures)) }
 
 // tlsFailures make the certificate that is shown at a host, or fail.
-var tlsFailures = map[string]func(host string, now time.Time) (tls.Certificate, []byte, error){
-	"expired": func(host string, now time.Time) (tls.Certificate, []byte, error) {
-		return selfsigned.New(now.Add(-time.Hour), host)
+var tlsFailures = map[string]func(host string) (selfsigned.Certificate, error){
+	"expired": func(host string) (selfsigned.Certificate, error) { return selfsigned.New(-time.Hour, host) },
+	"other-host": func(string) (selfsigned.Certificate, error) {
+		return selfsigned.New(selfsigned.Life, "other.bankimport.test")
 	},
-	"other-host": func(_ string, now time.Time) (tls.Certificate, []byte, error) {
-		return selfsigned.New(now.Add(selfsigned.Life), "other.bankimport.test")
-	},
-	"unknown-authority": func(host string, now time.Time) (tls.Certificate, []byte, error) {
-		return selfsigned.New(now.Add(selfsigned.Life), host)
-	},
-	"handshake": func(string, time.Time) (tls.Certificate, []byte, error) {
-		return tls.Certificate{}, nil, errors.New("the handshake is to fail")
+	"unknown-authority": func(host string) (selfsigned.Certificate, error) { return selfsigned.New(selfsigned.Life, host) },
+	"handshake": func(string) (selfsigned.Certificate, error) {
+		return selfsigned.Certificate{}, errors.New("the handshake is to fail")
 	},
 }
 
@@ -44,8 +40,8 @@ func FailTLS(l net.Listener, failure, host string) (net.Listener, error) {
 	return tls.NewListener(l, &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			c, _, err := certify(host, time.Now())
-			return &c, err
+			c, err := certify(host)
+			return &c.TLS, err
 		},
 	}), nil
 }

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -24,7 +26,7 @@ func TestFailTLS(t *testing.T) {
 			if l, err = FailTLS(l, failure, "127.0.0.1"); err != nil {
 				t.Fatal(err)
 			}
-			server := &http.Server{Handler: http.NotFoundHandler()}
+			server := &http.Server{Handler: http.NotFoundHandler(), ErrorLog: log.New(io.Discard, "", 0)}
 			go func() { _ = server.Serve(l) }()
 			defer server.Close()
 			conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{MinVersion: tls.VersionTLS12})
