@@ -224,7 +224,7 @@ func overTheWire(t *testing.T, h http.Handler, change ...func(*Config)) *Client 
 	t.Cleanup(server.Close)
 	config := testConfig()
 	config.AccessURL, config.WebFormURL = server.URL, server.URL
-	config.RequestTimeout = 5 * time.Second
+	config.RequestTimeout = time.Minute // a busy machine under the race detector takes seconds for 8 MiB
 	for _, f := range change {
 		f(&config)
 	}
