@@ -33,10 +33,12 @@ type aCase struct {
 	doubled bool  // an account is read twice
 }
 
-// How long the cases wait; for forms that is the world's.
+// How long the cases wait.
 const (
 	caseDownload   = 10 * time.Second
 	caseCategories = 2 * time.Second
+
+	expiresSoon = "form-short-lived:delay=15s" // for forms that are to expire; all others have time
 )
 
 // The banks of the cases.
@@ -51,7 +53,7 @@ func cases() map[string]aCase {
 	all := map[string]aCase{
 		"nothing":       {},
 		"user aborts":   {intent: aborts, reason: "user_aborted"},
-		"user vanishes": {intent: vanishes, reason: "form_expired"},
+		"user vanishes": {faults: expiresSoon, intent: vanishes, reason: "form_expired"},
 		"bank unknown":  {bank: noBank, reason: "bank_unsupported"},
 
 		"user deleted before the form":      {faults: "user-deleted:op=create-form,after=0"},
@@ -68,7 +70,7 @@ func cases() map[string]aCase {
 		"form expires, connected":               {faults: "form-expired-connected"},
 		"form aborted, connected":               {faults: "form-aborted-connected"},
 		"form completes without a connection":   {faults: "form-unconnected", reason: "provider_error"},
-		"form has a status that nobody knows":   {faults: "form-status:code=ERROR", reason: "form_expired", waited: true},
+		"form has a status that nobody knows":   {faults: "form-status:code=ERROR " + expiresSoon, reason: "form_expired", waited: true},
 		"form fails and does not say why":       {faults: "form-unconnected form-status:code=COMPLETED_WITH_ERROR", reason: "provider_error"},
 		"form cancelled by somebody":            {faults: "form-unconnected form-status:code=CANCELLED", reason: "cancelled"},
 		"form cancelled, connected":             {faults: "form-status:code=CANCELLED"},
@@ -77,8 +79,8 @@ func cases() map[string]aCase {
 		"form's token dies":                     {faults: "form-token-dies", reason: "provider_error"},
 		"form expires while the user is inside": {faults: "form-expires-inside", reason: "form_expired"},
 		"form opened by two":                    {intent: isFollowed},
-		"form opened by a scanner first":        {intent: isPreceded, reason: "form_expired"},
-		"form expires that nobody knows":        {faults: "answer-lost:count=1 status-500:count=1,after=1,op=create-form", intent: lingers},
+		"form opened by a scanner first":        {faults: expiresSoon, intent: isPreceded, reason: "form_expired"},
+		"form expires that nobody knows":        {faults: "answer-lost:count=1 status-500:count=1,after=1,op=create-form " + expiresSoon + ",count=1", intent: lingers},
 
 		"callback lost":                 {faults: "callback-lost"},
 		"callback late":                 {faults: "callback-late:delay=2s"},
@@ -198,7 +200,7 @@ func (e ending) at() time.Time {
 func TestCases(t *testing.T) {
 	rng := seeded(t)
 	banks := []bank{{id: usualBank, accounts: 2, rows: 20}, {id: pagesBank, accounts: 1, rows: 1200}}
-	w := newWorld(t, 4*time.Minute, pace{formLife: 15 * time.Second, callbacks: simulator.DeliverCallbacks}, banks)
+	w := newWorld(t, 4*time.Minute, pace{formLife: 4 * time.Minute, callbacks: simulator.DeliverCallbacks}, banks)
 	client := w.provider() // it only derives ids here
 	defer client.Close()
 	var imports []wanted

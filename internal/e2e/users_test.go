@@ -3,12 +3,26 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/bankimport/bankimport/internal/simulator/player"
 )
+
+// expireUnopened gives the forms that nobody will open so long to live, so that
+// all others need not hurry.
+func (w *world) expireUnopened(imports []wanted, life time.Duration) {
+	w.Helper()
+	client := w.provider() // it only derives ids here
+	defer client.Close()
+	for _, i := range imports {
+		if i.intent == vanishes {
+			w.fault(fmt.Sprintf("form-short-lived:delay=%s@user=%s@bank=%d", life, client.User(i.userID).ID, i.bankID))
+		}
+	}
+}
 
 // startUsers plays the users of the imports: each does with its web form what
 // was planned, as soon as upstream knows the form's address and a while of its

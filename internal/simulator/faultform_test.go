@@ -37,6 +37,19 @@ func formFaultTests() map[string]func(*testing.T) {
 		}
 	}
 	return map[string]func(*testing.T){
+		"form-short-lived": func(t *testing.T) {
+			a := newAPIs(t, simulator.Config{})
+			token := a.user("u")
+			a.on("form-short-lived:delay=30s,count=1")
+			short, usual := a.form(token, testBank), a.form(token, testBank)
+			if want := "2026-03-04T10:00:30.000+0000"; short.ExpiresAt != want {
+				t.Errorf("it says that it expires at %s, want %s", short.ExpiresAt, want)
+			}
+			a.clock.Advance(30 * time.Second)
+			if s, u := a.formNow(token, short.ID).Status, a.formNow(token, usual.ID).Status; s != "EXPIRED" || u != "NOT_YET_OPENED" {
+				t.Errorf("%s and %s, want EXPIRED and NOT_YET_OPENED", s, u)
+			}
+		},
 		"form-expires-inside": func(t *testing.T) {
 			a := newAPIs(t, simulator.Config{})
 			token := a.user("u")

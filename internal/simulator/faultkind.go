@@ -18,6 +18,7 @@ type faultKind struct {
 	needs    subject
 	call     func(*exchange)                                   // before, instead of or after a call
 	edit     func(*edit)                                       // in the good answer to a call
+	make     func(f *form, x Fault)                            // when a form is made
 	login    func(s *Simulator, f *form, x Fault, t time.Time) // when the person in a form has logged in
 	finish   func(s *Simulator, f *form, x Fault, e *formEnd)  // when the person has finished the form
 	callback func(s *Simulator, x Fault, p *[]*parcel)         // when a form or a task calls back

@@ -120,6 +120,7 @@ func (s *Simulator) newForm(u *user, t *token, request api.ImportFormRequest, ba
 	if bank.ID != 0 {
 		f.step = stepLogin
 	}
+	s.strike(f.target(), func(k *faultKind) bool { return k.make != nil }, func(k *faultKind, x Fault) { k.make(f, x) })
 	s.forms[f.id] = f
 	u.forms = append(u.forms, f)
 	s.open++
