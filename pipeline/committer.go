@@ -47,8 +47,9 @@ func (c *committer) close() {
 }
 
 // loop commits until the session ends. The first result after idle starts a
-// commit at once; then starts keep a distance of about three times what a
-// commit takes, so that commits never fill the time.
+// commit at once; then starts keep a distance of twice what a commit
+// takes, so that commits fill half of the time at the most. The shorter one of the
+// last two counts: one that was slow by chance does not make the next one late too.
 func (c *committer) loop(ctx context.Context) {
 	var last, took time.Duration
 	began := time.Now()
@@ -63,14 +64,12 @@ func (c *committer) loop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if c.few == 0 && !c.keepDistance(ctx, began, min(3*took, maxCommitGap)) { // in a search everybody waits for its end
+		if c.few == 0 && !c.keepDistance(ctx, began, min(2*min(took, last), maxCommitGap)) { // in a search everybody waits for its end
 			return
 		}
 		began = time.Now()
 		more, err := c.commit(ctx, quiet)
-		if last, took = took, time.Since(began); last > 0 {
-			took = (took + last) / 2
-		}
+		last, took = took, time.Since(began)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -289,7 +288,8 @@ var errNoMember = errors.New("not a member of the group at the moment")
 var errUnknown = errors.New("outcome unknown")
 
 // transact is one transaction. Offsets go before records: the other way round
-// the produce path runs into the markers of the last transaction.
+// the produce path runs into the markers of the last transaction. While the broker
+// is still writing those, and has the offsets wait, the records are made ready.
 func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOffsetCommitRequestTopicPartition, member string, generation int32) error {
 	c.began = time.Now()
 	if err := c.producer.BeginTransaction(); err != nil {
@@ -300,10 +300,8 @@ func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOff
 		return fmt.Errorf("begin transaction: %w", err)
 	}
 	step("begun")
-	if err := c.txnOffsets(ctx, id, epoch, offsets, member, generation); err != nil {
-		return fmt.Errorf("add offsets to the transaction: %w", err)
-	}
-	step("offsets-added")
+	added := make(chan error, 1)
+	go func() { added <- c.txnOffsets(ctx, id, epoch, offsets, member, generation) }()
 	recs := c.records(b)
 	refused := map[*kgo.Record]error{}
 	promise := func(r *kgo.Record, err error) { // they run one at a time
@@ -312,9 +310,13 @@ func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOff
 		}
 	}
 	for i := range recs {
-		c.producer.Produce(ctx, &recs[i].rec, promise)
+		c.producer.Produce(ctx, &recs[i].rec, promise) // sends nothing before the flush
 	}
 	step("produced")
+	if err := <-added; err != nil {
+		return fmt.Errorf("add offsets to the transaction: %w", err)
+	}
+	step("offsets-added")
 	if err := c.producer.Flush(ctx); err != nil {
 		return fmt.Errorf("produce: %w", err)
 	}
