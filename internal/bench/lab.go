@@ -42,7 +42,7 @@ func newLab(ctx context.Context, s settings, stderr io.Writer) (_ *lab, err erro
 			err = errors.Join(err, l.close())
 		}
 	}()
-	if l.broker, err = realkafka.Start(ctx, realkafka.Config{Dir: dir}); err != nil {
+	if l.broker, err = realkafka.Start(ctx, realkafka.Config{Dir: dir, AsShipped: true}); err != nil {
 		return nil, err
 	}
 	if l.client, err = kgo.NewClient(kgo.SeedBrokers(l.broker.Addr()), kgo.MaxBufferedRecords(100_000)); err != nil {

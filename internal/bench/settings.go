@@ -16,6 +16,7 @@ type settings struct {
 	rounds    int
 	window    time.Duration // what is measured of a run
 	warmup    time.Duration // what is not, before it
+	warming   time.Duration // of the broker, with small batches, before everything
 	records   int           // in an input topic
 	rows      int           // of the account whose memory is measured
 	watermill string        // path of its program
@@ -45,8 +46,10 @@ func parseSettings(args []string, getenv func(string) string, stderr io.Writer) 
 		return settings{}, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
 	s.rounds, s.window, s.warmup, s.records, s.rows = 5, 5*time.Second, 2*time.Second, 1_000_000, 1_000_000
+	s.warming = 40 * time.Second
 	if s.quick {
 		s.rounds, s.window, s.warmup, s.records, s.rows = 1, time.Second, time.Second/2, 600_000, 200_000
+		s.warming = 3 * time.Second
 	}
 	if *rounds > 0 {
 		s.rounds = *rounds

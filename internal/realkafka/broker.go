@@ -39,12 +39,18 @@ type Config struct {
 	Addr string
 	// Properties are added to the server's, or replace them.
 	Properties map[string]string
+	// AsShipped runs it with the heap and the collector of Kafka's own start script.
+	// Else it is kept small: tests start many.
+	AsShipped bool
 	// Getenv reads the environment. Default: os.Getenv.
 	Getenv func(string) string
 }
 
 // program is how a class of the broker's jars is run.
-type program struct{ java, classpath string }
+type program struct {
+	java, classpath string
+	jvm             []string // memory
+}
 
 func (cfg *Config) program() (program, error) {
 	if cfg.Getenv == nil {
@@ -68,7 +74,11 @@ func (cfg *Config) program() (program, error) {
 	if cfg.Dir == "" {
 		return program{}, errors.New("start Kafka: Config.Dir is empty: name a directory for its data")
 	}
-	return program{launcher, cp}, nil
+	jvm := []string{"-Xms256m", "-Xmx512m", "-XX:+UseSerialGC"}
+	if cfg.AsShipped {
+		jvm = []string{"-Xms1g", "-Xmx1g", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent"}
+	}
+	return program{launcher, cp, jvm}, nil
 }
 
 // Broker is one Kafka node that this process started: alone, or as one of a
@@ -243,12 +253,12 @@ func (b *Broker) Stop() error {
 func (b *Broker) path(name string) string { return filepath.Join(b.dir, name) }
 
 func (b *Broker) command(ctx context.Context, class string, args ...string) *exec.Cmd {
-	jvm := []string{
-		"-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true",
+	all := slices.Concat(b.jvm, []string{
+		"-Djava.awt.headless=true",
 		"-Dlog4j2.configurationFile=" + b.path("log4j2.properties"),
 		"-cp", b.classpath, class,
-	}
-	return exec.CommandContext(ctx, b.java, append(jvm, args...)...)
+	}, args)
+	return exec.CommandContext(ctx, b.java, all...)
 }
 
 // portTaken says whether the last start failed because of a used port.
