@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
-	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bankimport/bankimport/internal/realkafka/node"
 )
 
 // asking are the commands that ask a cluster and end.
@@ -21,12 +22,11 @@ func brokers(addr string) []string { return []string{"BANKIMPORT_KAFKA_BROKERS="
 // TestNoKafka: nothing listens there.
 func TestNoKafka(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addrs, err := node.FreeAddrs(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := addrs[0]
 	for _, args := range asking() {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/bankimport/bankimport/internal/callback"
 	"github.com/bankimport/bankimport/internal/localkafka"
+	"github.com/bankimport/bankimport/internal/realkafka/node"
 	"github.com/bankimport/bankimport/internal/selfsigned"
 	"github.com/bankimport/bankimport/internal/simulator"
 	"github.com/bankimport/bankimport/internal/simulator/player"
@@ -30,12 +30,11 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(kafka.Close)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addrs, err := node.FreeAddrs(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	public := l.Addr().String()
-	l.Close() // the bridge takes it again
+	public := addrs[0]
 	provider := startProvider(t, public)
 	callbackKey := callback.GenerateKey("k1")
 

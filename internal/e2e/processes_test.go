@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bankimport/bankimport/internal/realkafka/node"
 	"github.com/bankimport/bankimport/internal/realkafka/subprocess"
 )
 
@@ -182,12 +182,11 @@ func getOK(ctx context.Context, url string) error {
 // freeAddr is a loopback address that nobody listened on a moment ago.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addrs, err := node.FreeAddrs(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return addrs[0]
 }
 
 // logDir is a directory for logs that stays when the test has failed.
