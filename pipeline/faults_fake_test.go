@@ -13,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -27,6 +28,13 @@ func startFake(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
 }
 
 func startKafka(t *testing.T) []string { return startFake(t).ListenAddrs() }
+
+func startGuarded(t *testing.T, user, password string) guardedKafka {
+	t.Helper()
+	addrs := startFake(t, kfake.EnableSASL(), kfake.EnableACLs(),
+		kfake.Superuser("PLAIN", "admin", password), kfake.User("PLAIN", user, password)).ListenAddrs()
+	return guardedKafka{addrs, []kgo.Opt{plainLogin("admin", password)}, addrs}
+}
 
 // TestErrorAnswers answers requests of a commit and of a restart with errors,
 // before or after they are carried out, several times in a row.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/bankimport/bankimport/internal/realkafka"
 	"github.com/bankimport/bankimport/internal/realkafka/testbroker"
 )
 
@@ -33,3 +34,9 @@ func withBroker(m *testing.M) int {
 }
 
 func startKafka(*testing.T) []string { return []string{broker.Addr()} }
+
+func startGuarded(t *testing.T, user, password string) guardedKafka {
+	t.Helper()
+	b, guarded := realkafka.GuardedForTest(t, password, user)
+	return guardedKafka{addrs: []string{b.Addr()}, guarded: []string{guarded}}
+}

@@ -19,7 +19,12 @@ const startLimit = 3 * time.Minute
 // Tests that take any real broker call testbroker.ForTest.
 func ForTest(tb testing.TB) *Broker {
 	tb.Helper()
-	cfg := Config{Dir: DirForTest(tb)}
+	return startForTest(tb, Config{})
+}
+
+func startForTest(tb testing.TB, cfg Config) *Broker {
+	tb.Helper()
+	cfg.Dir = DirForTest(tb)
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
 	b, err := Start(ctx, cfg)

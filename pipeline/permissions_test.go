@@ -1,0 +1,82 @@
+package pipeline
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+)
+
+// A guardedKafka has an authorizer. Whoever is admin may do everything.
+type guardedKafka struct {
+	addrs   []string
+	admin   []kgo.Opt
+	guarded []string // where users log in that may do what they are granted
+}
+
+func plainLogin(user, password string) kgo.Opt {
+	return kgo.SASL(plain.Auth{User: user, Pass: password}.AsMechanism())
+}
+
+// TestPermissions: a stage works with exactly the permissions that the README
+// lists, and without any one of them it ends and names it.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	type grant struct {
+		kind kmsg.ACLResourceType
+		name string // without the prefix
+		op   kmsg.ACLOperation
+		says []string // how the stage ends without it
+	}
+	topic, group, transactions := kmsg.ACLResourceTypeTopic, kmsg.ACLResourceTypeGroup, kmsg.ACLResourceTypeTransactionalId
+	read, write := kmsg.ACLOperationRead, kmsg.ACLOperationWrite
+	state := StateTopic("", "bankimport", "test")
+	grants := []grant{
+		{topic, "in", read, []string{"in: the Kafka user may not see it", "DESCRIBE and READ"}},
+		{topic, state, read, []string{state + ": the Kafka user lacks a permission", "READ"}},
+		{topic, state, write, []string{state + ": the Kafka user lacks a permission", "WRITE"}},
+		{topic, "out", write, []string{"out: the Kafka user may not see it", "DESCRIBE and WRITE"}},
+		{topic, "dead-letters", write, []string{"dead-letters: the Kafka user may not see it", "DESCRIBE and WRITE"}},
+		{group, GroupName("", "bankimport", "test"), read, []string{"may not be a member", "READ on the group"}},
+		{transactions, TransactionalID("", "bankimport", "test", "i"), write, []string{"may not use the transactional id", "WRITE and DESCRIBE"}},
+	}
+	kafka := startGuarded(t, "stage", "secret")
+	work := func(t *testing.T, granted []grant) (*cluster, *process) {
+		c := newClusterAt(t, kafka.addrs, kafka.admin...)
+		req := kmsg.NewPtrCreateACLsRequest()
+		for _, g := range granted {
+			acl := kmsg.NewCreateACLsRequestCreation()
+			acl.ResourceType, acl.ResourceName, acl.ResourcePatternType = g.kind, c.prefix+g.name, kmsg.ACLResourcePatternTypeLiteral
+			acl.Principal, acl.Host, acl.Operation, acl.PermissionType = "User:stage", "*", g.op, kmsg.ACLPermissionTypeAllow
+			req.Creations = append(req.Creations, acl)
+		}
+		resp, err := req.RequestWith(t.Context(), c.cl)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range resp.Results {
+			if r.ErrorCode != 0 {
+				t.Fatalf("grant: error %d", r.ErrorCode)
+			}
+		}
+		return c, c.start(handler{handle: count}, func(cfg *Config) {
+			cfg.KafkaOpts, cfg.InstanceID = []kgo.Opt{kgo.SeedBrokers(kafka.guarded...), plainLogin("stage", "secret")}, "i"
+		})
+	}
+	t.Run("all", func(t *testing.T) {
+		t.Parallel()
+		c, _ := work(t, grants)
+		c.publish("k", "x")
+		c.publish("k", "y")
+		c.checkCounts(2)
+	})
+	for i, g := range grants {
+		t.Run("without "+g.op.String()+" on "+g.name, func(t *testing.T) {
+			t.Parallel()
+			_, p := work(t, slices.Delete(slices.Clone(grants), i, i+1))
+			p.endsWith(g.says...)
+		})
+	}
+}
