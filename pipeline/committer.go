@@ -1,11 +1,13 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,11 +50,11 @@ func (c *committer) close() {
 
 // loop commits until the session ends. The first result after idle starts a
 // commit at once; then starts keep a distance of twice what a commit
-// takes, so that commits fill half of the time at the most. The shorter one of the
-// last two counts: one that was slow by chance does not make the next one late too.
+// takes, so that commits fill about half of the time. The shorter one of the last
+// two counts: one that was slow by chance does not make the next one late too.
 func (c *committer) loop(ctx context.Context) {
 	var last, took time.Duration
-	began := time.Now()
+	began := time.Now() // the newest commit
 	idle := time.NewTicker(idleCommit)
 	defer idle.Stop()
 	for refusals := 0; ; {
@@ -64,12 +66,14 @@ func (c *committer) loop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if c.few == 0 && !c.keepDistance(ctx, began, min(2*min(took, last), maxCommitGap)) { // in a search everybody waits for its end
+		if c.few == 0 && !c.keepDistance(ctx, began, min(2*min(took, cmp.Or(last, took)), maxCommitGap)) { // in a search everybody waits for its end
 			return
 		}
-		began = time.Now()
+		start := time.Now()
 		more, err := c.commit(ctx, quiet)
-		last, took = took, time.Since(began)
+		if more || err != nil {
+			began, last, took = start, took, time.Since(start)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -300,9 +304,14 @@ func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOff
 		return fmt.Errorf("begin transaction: %w", err)
 	}
 	step("begun")
-	added := make(chan error, 1)
-	go func() { added <- c.txnOffsets(ctx, id, epoch, offsets, member, generation) }()
+	adding := make(chan error, 1)
+	go func() { adding <- c.txnOffsets(ctx, id, epoch, offsets, member, generation) }()
+	added := sync.OnceValue(func() error { return <-adding })
 	recs := c.records(b)
+	blind, anyNew := c.remember(recs)
+	if anyNew { // then the flush must not be late, see there
+		_ = added()
+	}
 	refused := map[*kgo.Record]error{}
 	promise := func(r *kgo.Record, err error) { // they run one at a time
 		if err != nil {
@@ -313,11 +322,11 @@ func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOff
 		c.producer.Produce(ctx, &recs[i].rec, promise) // sends nothing before the flush
 	}
 	step("produced")
-	if err := <-added; err != nil {
+	if err := added(); err != nil {
 		return fmt.Errorf("add offsets to the transaction: %w", err)
 	}
 	step("offsets-added")
-	if err := c.producer.Flush(ctx); err != nil {
+	if err := c.flush(ctx); err != nil {
 		return fmt.Errorf("produce: %w", err)
 	}
 	var failed refusedError
@@ -336,7 +345,6 @@ func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOff
 		return errors.New("produce: the client has begun another transaction in the middle of this one")
 	}
 	step("ending")
-	blind := c.firstOf(recs)
 	switch err := c.producer.EndTransaction(ctx, kgo.TryCommit); {
 	case err == nil && blind:
 		return errUnconfirmed
@@ -352,27 +360,46 @@ func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOff
 	}
 }
 
+// flush sends what was made, and waits for it no longer than the broker would:
+// then the transaction has been aborted. The client itself (franz-go 1.22.2) could wait
+// for minutes for records of a topic that is new to it: if the flush begins when
+// those are ready, and the topic's partitions not yet among those it goes through.
+func (c *committer) flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.TransactionTimeout, errFlush)
+	defer cancel()
+	if err := c.producer.Flush(ctx); err != nil {
+		return cmp.Or(context.Cause(ctx), err)
+	}
+	return nil
+}
+
+var errFlush = errors.New("the records are not acknowledged within the transaction timeout")
+
 // errUnconfirmed marks a transaction that the client says it has committed, but
-// that it may have aborted without saying so. franz-go (1.22.3) begins to send the
+// that it may have aborted without saying so. franz-go (1.22.2) begins to send the
 // records of a topic that is new to it just before it remembers the topic's
 // partitions. Who ends the transaction in between is told that it is committed:
 // the client, which knows of no partition in it, has sent an abort.
 var errUnconfirmed = fmt.Errorf("%w: it is the first of this producer with these topics", errUnknown)
 
-// firstOf reports whether all records go to topics that this producer has not
-// written to before, and remembers them. With one that it knows the client does
-// not take the transaction for an empty one.
-func (c *committer) firstOf(recs []output) bool {
-	first := true
+// remember remembers the topics of records. It reports whether all of them are new
+// to this producer, and whether any is. With one that it knows the client does not
+// take the transaction for an empty one.
+func (c *committer) remember(recs []output) (allNew, anyNew bool) {
+	allNew = true
 	for i := range recs {
 		if c.known[recs[i].rec.Topic] {
-			first = false
+			allNew = false
+		} else {
+			anyNew = true
 		}
 	}
-	for i := range recs {
-		c.known[recs[i].rec.Topic] = true
+	if anyNew {
+		for i := range recs {
+			c.known[recs[i].rec.Topic] = true
+		}
 	}
-	return first
+	return allNew, anyNew
 }
 
 // A refusedError is records that were not acknowledged.

@@ -5,6 +5,7 @@ package pipeline
 import (
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -67,5 +68,29 @@ func TestMarkersOnTheirWay(t *testing.T) {
 		if err := p.stop(); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// TestRecordsNotAcknowledged: the engine waits for records no longer than the broker
+// keeps their transaction, and begins another one.
+func TestRecordsNotAcknowledged(t *testing.T) {
+	virtually(t, func(t *testing.T, c *cluster, fake *kfake.Cluster) {
+		const limit = 3 * time.Second
+		c.start(handler{handle: count}, func(cfg *Config) { cfg.TransactionTimeout = limit })
+		c.publish("k", "x")
+		c.checkCounts(1)
+		initialised := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Observe: true, Count: -1})
+		var silent atomic.Bool
+		silent.Store(true)
+		fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicas, Count: -1, When: func(r kmsg.Request) bool {
+			return ofStage(r) && silent.Load()
+		}})
+		c.publish("k", "x")
+		time.Sleep(2*limit + time.Second)
+		if n := initialised.Hits(); n != 2 {
+			t.Errorf("%d producers were initialised in the time of two transactions, want 2", n)
+		}
+		silent.Store(false)
+		c.checkCounts(2)
 	})
 }

@@ -24,7 +24,7 @@ import (
 // partitions, restores, commits, and has partitions revoked.
 var steps = []string{
 	"assign", "restore", "restoring", "restored",
-	"commit", "picked", "begun", "offsets-added", "produced", "flushed", "ending", "ended", "committed", "offsets-only", "recovering", "recovered",
+	"commit", "picked", "begun", "produced", "offsets-added", "flushed", "ending", "ended", "committed", "offsets-only", "recovering", "recovered",
 	"revoke", "drained",
 }
 

@@ -154,7 +154,7 @@ func anyFailpoint(rng *rand.Rand, m *member) string {
 	if m.name == "bridge" {
 		return ""
 	}
-	commit := []string{"commit", "picked", "begun", "offsets-added", "produced", "flushed", "ending", "ended", "committed"}
+	commit := []string{"commit", "picked", "begun", "produced", "offsets-added", "flushed", "ending", "ended", "committed"}
 	start := []string{"assign", "restore", "restoring", "restored"}
 	if rng.IntN(4) == 0 {
 		return start[rng.IntN(len(start))] + ":1"

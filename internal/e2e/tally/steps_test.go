@@ -22,7 +22,7 @@ import (
 func steps() []string {
 	return []string{
 		"assign", "restore", "restoring", "restored",
-		"commit", "picked", "begun", "offsets-added", "produced", "flushed", "ending", "ended", "committed", "offsets-only", "recovering", "recovered",
+		"commit", "picked", "begun", "produced", "offsets-added", "flushed", "ending", "ended", "committed", "offsets-only", "recovering", "recovered",
 		"revoke", "drained",
 	}
 }
