@@ -2,8 +2,10 @@ package pipeline
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -61,6 +63,7 @@ func TestPermissions(t *testing.T) {
 				t.Fatalf("grant: error %d", r.ErrorCode)
 			}
 		}
+		eventually(t, "the broker knows what it has granted", func() bool { return c.granted() == len(granted) })
 		return c, c.start(handler{handle: count}, func(cfg *Config) {
 			cfg.KafkaOpts, cfg.InstanceID = []kgo.Opt{kgo.SeedBrokers(kafka.guarded...), plainLogin("stage", "secret")}, "i"
 		})
@@ -79,4 +82,23 @@ func TestPermissions(t *testing.T) {
 			p.endsWith(g.says...)
 		})
 	}
+}
+
+// granted is how many permissions the broker knows that are about this cluster's
+// prefix.
+func (c *cluster) granted() (n int) {
+	c.t.Helper()
+	all := kadm.NewACLs().AnyResource().Allow().AllowHosts().Operations().ResourcePatternType(kadm.ACLPatternAny)
+	results, err := kadm.NewClient(c.cl).DescribeACLs(c.t.Context(), all)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, r := range results {
+		for _, acl := range r.Described {
+			if strings.HasPrefix(acl.Name, c.prefix) {
+				n++
+			}
+		}
+	}
+	return n
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bankimport/bankimport/internal/realkafka/node"
+	"github.com/bankimport/bankimport/internal/freeport"
 )
 
 // asking are the commands that ask a cluster and end.
@@ -22,7 +22,7 @@ func brokers(addr string) []string { return []string{"BANKIMPORT_KAFKA_BROKERS="
 // TestNoKafka: nothing listens there.
 func TestNoKafka(t *testing.T) {
 	t.Parallel()
-	addrs, err := node.FreeAddrs(1)
+	addrs, err := freeport.Addrs(1)
 	if err != nil {
 		t.Fatal(err)
 	}

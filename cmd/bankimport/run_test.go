@@ -13,8 +13,8 @@ import (
 	"testing"
 
 	"github.com/bankimport/bankimport/internal/callback"
+	"github.com/bankimport/bankimport/internal/freeport"
 	"github.com/bankimport/bankimport/internal/localkafka"
-	"github.com/bankimport/bankimport/internal/realkafka/node"
 	"github.com/bankimport/bankimport/internal/selfsigned"
 	"github.com/bankimport/bankimport/internal/simulator"
 	"github.com/bankimport/bankimport/internal/simulator/player"
@@ -30,7 +30,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(kafka.Close)
-	addrs, err := node.FreeAddrs(1)
+	addrs, err := freeport.Addrs(1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func delay(hops, perSecond int, p50, p99 target) func(context.Context, *lab) (re
 		}
 		engine := spent{name: fmt.Sprintf("engine, stages: %d", hops)}
 		for range l.rounds {
-			delays, report, err := l.delays(ctx, hops, perSecond)
+			delays, report, err := l.delays(ctx, hops, perSecond, l.window)
 			if err != nil {
 				return result{}, err
 			}
@@ -39,14 +39,14 @@ func delay(hops, perSecond int, p50, p99 target) func(context.Context, *lab) (re
 }
 
 // delays is one round: what records took, in ascending order.
-func (l *lab) delays(ctx context.Context, hops, perSecond int) ([]time.Duration, contest.Report, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute+l.window)
+func (l *lab) delays(ctx context.Context, hops, perSecond int, window time.Duration) ([]time.Duration, contest.Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute+window)
 	defer cancel()
 	source := fmt.Sprintf("source-%d", l.runs)
 	if err := l.createTopics(ctx, nil, source); err != nil {
 		return nil, contest.Report{}, err
 	}
-	t, err := l.task(ctx, source, func(t *contest.Task) { t.Hops, t.InFlight, t.Limit = hops, 1000, 0 })
+	t, err := l.task(ctx, source, func(t *contest.Task) { t.Hops, t.InFlight, t.Limit, t.Window = hops, 1000, 0, window })
 	if err != nil {
 		return nil, contest.Report{}, err
 	}

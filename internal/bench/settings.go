@@ -16,7 +16,7 @@ type settings struct {
 	rounds    int
 	window    time.Duration // what is measured of a run
 	warmup    time.Duration // what is not, before it
-	warming   time.Duration // of the broker, with small batches, before everything
+	warming   time.Duration // how long the broker gets small batches before all of it
 	records   int           // in an input topic
 	rows      int           // of the account whose memory is measured
 	watermill string        // path of its program

@@ -200,7 +200,7 @@ func (e ending) at() time.Time {
 func TestCases(t *testing.T) {
 	rng := seeded(t)
 	banks := []bank{{id: usualBank, accounts: 2, rows: 20}, {id: pagesBank, accounts: 1, rows: 1200}}
-	w := newWorld(t, 4*time.Minute, pace{formLife: 4 * time.Minute, callbacks: simulator.DeliverCallbacks}, banks)
+	w := newWorld(t, 4*time.Minute, pace{formLife: 2 * time.Minute, callbacks: simulator.DeliverCallbacks}, banks)
 	client := w.provider() // it only derives ids here
 	defer client.Close()
 	var imports []wanted

@@ -62,7 +62,7 @@ func TestBadInput(t *testing.T) {
 	rng := seeded(t)
 	p := newPlan(rng, 6)
 	bad := badRequests(t, rng)
-	w := newWorld(t, 4*time.Minute, pace{formLife: 4 * time.Minute, callbacks: simulator.DeliverCallbacks}, p.banks)
+	w := newWorld(t, 4*time.Minute, pace{formLife: 2 * time.Minute, callbacks: simulator.DeliverCallbacks}, p.banks)
 	w.expireUnopened(p.imports, 5*time.Second)
 	stop := w.startInProcess()
 	users := w.startUsers(p.imports, nil)

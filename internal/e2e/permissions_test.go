@@ -20,15 +20,15 @@ import (
 	"github.com/bankimport/bankimport/internal/simulator"
 )
 
-// On a broker with an authorizer, imports of every kind run with exactly the
-// permissions that the README lists: each stage, the bridge and the operator who
+// On a broker with an authorizer, imports of every kind run with no other
+// permissions than those that the README lists: each stage, the bridge and the operator who
 // redrives a dead letter log in as a user of their own.
 func TestPermissions(t *testing.T) {
 	const password, operator = "not a secret here", "operator"
 	users := append(stageNames(), "bridge", operator)
 	b, guarded := realkafka.GuardedForTest(t, password, users...)
 	p := newPlan(seeded(t), 20)
-	w := newWorldOn(t, cluster.Real(b.Addr()), 5*time.Minute, pace{formLife: 5 * time.Minute, callbacks: simulator.DeliverCallbacks}, p.banks)
+	w := newWorldOn(t, cluster.Real(b.Addr()), 5*time.Minute, pace{formLife: 2 * time.Minute, callbacks: simulator.DeliverCallbacks}, p.banks)
 	w.expireUnopened(p.imports, 5*time.Second)
 	for user, permissions := range readmePermissions(t) {
 		for _, perm := range permissions {
@@ -75,6 +75,9 @@ func TestPermissions(t *testing.T) {
 	truth.DeadLetters = map[string]int{"invalid_event": 2}
 	figures := w.verdict(w.settle(), truth)
 	w.wantEveryKind(figures)
+	if figures.Hints == 0 { // imports end without them, only later
+		t.Error("the bridge has published nothing")
+	}
 	t.Log(figures)
 }
 
@@ -117,11 +120,11 @@ func (w *world) grant(user string, p permission) {
 }
 
 var (
-	readmeRow    = regexp.MustCompile("(?m)^\\| (`\\w+`|each of them) \\| (.*) \\| (.*) \\|$")
-	readmeName   = regexp.MustCompile("(group |transactional id )?`([^`]+)`")
-	readmeBridge = regexp.MustCompile("The bridge needs (READ|WRITE) on `([^`]+)`")
-	readmeAside  = regexp.MustCompile(`\([^)]*\)`)
-	readmeInputs = "WRITE on the stages' inputs, READ and WRITE on `dead-letters`, WRITE on the transactional id `bankimport.redrive`"
+	readmeRow     = regexp.MustCompile("(?m)^\\| (`\\w+`|each of them) \\| (.*) \\| (.*) \\|$")
+	readmeName    = regexp.MustCompile("(group |transactional id )?`([^`]+)`")
+	readmeBridge  = regexp.MustCompile("The bridge needs WRITE on `([^`]+)`")
+	readmeAside   = regexp.MustCompile(`\([^)]*\)`)
+	readmeRedrive = "WRITE on the stages' inputs, READ and WRITE on `dead-letters`, WRITE on the transactional id `bankimport.redrive`"
 )
 
 // readmePermissions are the permissions that the README lists, by user.
@@ -161,12 +164,12 @@ func readmePermissions(t *testing.T) map[string][]permission {
 		t.Fatalf("the README's table is for %d stages", len(all))
 	}
 	bridge := readmeBridge.FindStringSubmatch(string(text))
-	if bridge == nil || bridge[1] != "WRITE" {
+	if bridge == nil {
 		t.Fatal("the README does not say what the bridge needs to write")
 	}
-	all["bridge"] = []permission{{kmsg.ACLResourceTypeTopic, bridge[2], kmsg.ACLOperationWrite}}
-	if !strings.Contains(string(text), readmeInputs) {
-		t.Fatalf("the README does not say that a redrive needs %s", readmeInputs)
+	all["bridge"] = []permission{{kmsg.ACLResourceTypeTopic, bridge[1], kmsg.ACLOperationWrite}}
+	if !strings.Contains(string(text), readmeRedrive) {
+		t.Fatalf("the README does not say that a redrive needs %s", readmeRedrive)
 	}
 	all["operator"] = []permission{
 		{kmsg.ACLResourceTypeTopic, "dead-letters", kmsg.ACLOperationRead},

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bankimport/bankimport/internal/realkafka/node"
+	"github.com/bankimport/bankimport/internal/freeport"
 	"github.com/bankimport/bankimport/internal/realkafka/subprocess"
 )
 
@@ -182,7 +182,7 @@ func getOK(ctx context.Context, url string) error {
 // freeAddr is a loopback address that nobody listened on a moment ago.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	addrs, err := node.FreeAddrs(1)
+	addrs, err := freeport.Addrs(1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,8 @@ type variant struct {
 }
 
 // variants are those for the cluster at hand. Each takes as long as a form
-// lives, so the real broker, where nothing runs beside it, gets the two
-// extremes.
+// lives that nobody opens, so the real broker, where nothing runs beside it, gets the
+// two extremes.
 func variants() []variant {
 	calm := variant{"calm", simulator.DeliverCallbacks, false}
 	if realkafka.Selected(os.Getenv) {
@@ -50,7 +50,7 @@ func TestImports(t *testing.T) {
 
 func testImports(t *testing.T, v variant) {
 	p := newPlan(seeded(t), 200)
-	w := newWorld(t, 8*time.Minute, pace{formLife: 8 * time.Minute, callbacks: v.callbacks}, p.banks)
+	w := newWorld(t, 8*time.Minute, pace{formLife: 4 * time.Minute, callbacks: v.callbacks}, p.banks)
 	w.expireUnopened(p.imports, 15*time.Second)
 	stop := w.startInProcess()
 	users := w.startUsers(p.imports, nil)

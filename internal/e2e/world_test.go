@@ -52,7 +52,7 @@ func inputs() map[string]string {
 // pace is how long things take in a test: seconds, where the real ones are
 // minutes.
 type pace struct {
-	formLife  time.Duration // until a form that nobody fills in expires
+	formLife  time.Duration // until a form that nobody fills in expires; see expireUnopened
 	callbacks simulator.CallbackMode
 	delay     func() time.Duration // of a call to the provider; nil: none
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/bankimport/bankimport/internal/freeport"
 	"github.com/bankimport/bankimport/internal/realkafka/node"
 	"github.com/bankimport/bankimport/internal/realkafka/subprocess"
 )
@@ -49,7 +50,7 @@ type Config struct {
 // program is how a class of the broker's jars is run.
 type program struct {
 	java, classpath string
-	jvm             []string // memory
+	jvm             []string // memory and how it is collected
 }
 
 func (cfg *Config) program() (program, error) {
@@ -118,7 +119,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 
 // create writes the configuration, formats the data directory and starts.
 func (b *Broker) create(ctx context.Context, cfg Config) error {
-	addrs, err := node.FreeAddrs(2)
+	addrs, err := freeport.Addrs(2)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/bankimport/bankimport/internal/freeport"
 	"github.com/bankimport/bankimport/internal/realkafka/node"
 )
 
@@ -55,7 +56,7 @@ func StartCluster(ctx context.Context, cfg Config) (*Cluster, error) {
 
 // create formats the nodes and starts them.
 func (c *Cluster) create(ctx context.Context, cfg Config) error {
-	addrs, err := node.FreeAddrs(2 * clusterSize)
+	addrs, err := freeport.Addrs(2 * clusterSize)
 	if err != nil {
 		return err
 	}

@@ -5,16 +5,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bankimport/bankimport/internal/realkafka/node"
+	"github.com/bankimport/bankimport/internal/freeport"
 )
 
 // GuardedForTest starts a broker with an authorizer. Who comes to its own address
 // may do everything. Who comes to the guarded one logs in with SASL PLAIN, as one
 // of these users with the password, and may do what it is granted: nothing, at
-// first. For the rest it is as [ForTest].
+// first. For the rest it is as [ForTest], but fails when somebody else takes one of
+// its ports first.
 func GuardedForTest(tb testing.TB, password string, users ...string) (b *Broker, guarded string) {
 	tb.Helper()
-	addrs, err := node.FreeAddrs(3)
+	addrs, err := freeport.Addrs(3)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -19,8 +19,10 @@ type formEnd struct {
 func formFaults() []*faultKind {
 	show := []string{"create-form", "get-form"}
 	return []*faultKind{
-		{name: "form-short-lived", what: "The form expires this long after it was made.", standard: Fault{Delay: 10 * time.Second}, make: func(f *form, x Fault) {
-			f.expires = f.created.Add(x.Delay)
+		{name: "form-short-lived", what: "The form expires this long after it was made, if not before.", standard: Fault{Delay: 10 * time.Second}, make: func(f *form, x Fault) {
+			if at := f.created.Add(x.Delay); at.Before(f.expires) {
+				f.expires = at
+			}
 		}},
 		{name: "form-expires-inside", what: "The form expires when the person in it has logged in.", login: func(s *Simulator, f *form, _ Fault, now time.Time) {
 			s.end(f, api.WebFormStatusExpired, "", now)

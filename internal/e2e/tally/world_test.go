@@ -25,8 +25,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/bankimport/bankimport/internal/e2e/judge"
+	"github.com/bankimport/bankimport/internal/freeport"
 	"github.com/bankimport/bankimport/internal/realkafka"
-	"github.com/bankimport/bankimport/internal/realkafka/node"
 	"github.com/bankimport/bankimport/internal/realkafka/subprocess"
 	"github.com/bankimport/bankimport/pipeline"
 )
@@ -72,7 +72,7 @@ type broker struct {
 
 func startBroker(t *testing.T) *broker {
 	t.Helper()
-	addrs, err := node.FreeAddrs(1)
+	addrs, err := freeport.Addrs(1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/ory/dockertest/v3"
 	dc "github.com/ory/dockertest/v3/docker"
 
+	"github.com/bankimport/bankimport/internal/freeport"
 	"github.com/bankimport/bankimport/internal/realkafka/node"
 )
 
@@ -108,7 +109,7 @@ func Start(ctx context.Context, pool *dockertest.Pool, cfg Config) (*Broker, err
 
 // create runs a new container and waits for its broker. On an error it removes it.
 func (b *Broker) create(ctx context.Context, cfg Config) error {
-	addrs, err := node.FreeAddrs(2)
+	addrs, err := freeport.Addrs(2)
 	if err != nil {
 		return err
 	}

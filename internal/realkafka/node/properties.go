@@ -1,14 +1,9 @@
 package node
 
 import (
-	"errors"
-	"fmt"
 	"maps"
-	"math/rand/v2"
-	"net"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // Layout is where one node, which is broker and controller, has its place among
@@ -60,33 +55,6 @@ func (l Layout) Properties(more map[string]string) map[string]string {
 	}
 	maps.Copy(p, more)
 	return p
-}
-
-// Ports that FreeAddrs chooses from: below those that systems give to outgoing
-// connections (from 32768 on Linux, from 49152 elsewhere). One of those could be
-// gone before anybody listens on it.
-const (
-	firstPort = 10_000
-	lastPort  = 32_767
-)
-
-// FreeAddrs returns n loopback addresses that nobody listened on a moment ago. The
-// ports are drawn by lot, so that two who ask at the same time get different ones,
-// but for one time in some thousand.
-func FreeAddrs(n int) ([]string, error) {
-	addrs := make([]string, 0, n)
-	for tries := 0; len(addrs) < n; tries++ {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+rand.IntN(lastPort-firstPort+1))))
-		switch {
-		case errors.Is(err, syscall.EADDRINUSE) && tries < 1000:
-			continue
-		case err != nil:
-			return nil, fmt.Errorf("find a free port: %w", err)
-		}
-		defer l.Close() // until all are known, so that they differ
-		addrs = append(addrs, l.Addr().String())
-	}
-	return addrs, nil
 }
 
 // EnvName is the variable that stands for the property in the environment of a
