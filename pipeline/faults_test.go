@@ -28,9 +28,10 @@ type faultyNet struct {
 	mu     sync.Mutex
 	thaw   *sync.Cond
 	frozen func(kmsg.Key) bool // requests that must wait; nil: none
-	lose   map[kmsg.Key]int    // how many answers are still to be lost
-	spoil  int                 // how many answers to EndTxn are still to say UNKNOWN_SERVER_ERROR
-	sent   chan struct{}       // told when a TxnOffsetCommit goes out
+	conns  []net.Conn
+	lose   map[kmsg.Key]int // how many answers are still to be lost
+	spoil  int              // how many answers to EndTxn are still to say UNKNOWN_SERVER_ERROR
+	sent   chan struct{}    // told when a TxnOffsetCommit goes out
 }
 
 func newFaultyNet() *faultyNet {
@@ -44,7 +45,20 @@ func (n *faultyNet) dial(ctx context.Context, network, addr string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.conns = append(n.conns, c)
 	return &faultyConn{Conn: c, net: n}, nil
+}
+
+// cut ends all connections.
+func (n *faultyNet) cut() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range n.conns {
+		_ = c.Close() // the client may have closed it
+	}
+	n.conns = nil
 }
 
 func (n *faultyNet) freeze(which func(kmsg.Key) bool) {
@@ -216,6 +230,23 @@ func TestLostAnswers(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestConnectionsCut ends all connections again and again. After each time the stage
+// looks whether its last transaction has really ended.
+func TestConnectionsCut(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	faulty := newFaultyNet()
+	c.run(handler{handle: countSome}, func(cfg *Config) {
+		cfg.KafkaOpts = append(cfg.KafkaOpts, kgo.Dialer(faulty.dial))
+	})
+	const times = 5
+	for range times {
+		c.publishRounds(5, 2, func() {})
+		faulty.cut()
+	}
+	c.checkCounts(times * 2 * 5)
 }
 
 // countSome counts, and leaves some records without any result, so that there

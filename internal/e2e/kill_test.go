@@ -44,7 +44,8 @@ func TestKilledProcesses(t *testing.T) {
 	kills := setting(t, "BANKIMPORT_TEST_KILLS", 20)
 	rng := seeded(t)
 	p := newPlan(rng, imports)
-	w := newWorld(t, 8*time.Minute+time.Duration(imports)*time.Second, pace{formLife: 45 * time.Second, callbacks: simulator.DeliverCallbacks}, p.banks)
+	w := newWorld(t, 8*time.Minute+time.Duration(imports)*time.Second, pace{formLife: 5 * time.Minute, callbacks: simulator.DeliverCallbacks}, p.banks)
+	w.expireUnopened(p.imports, 30*time.Second)
 	if !w.cluster.Real {
 		t.Fatal("this test is about a real broker: run it with make test-real")
 	}

@@ -118,7 +118,7 @@ func newStorm(t *testing.T, c *cluster.Cluster, members int) (*world, *storm) {
 	p := newPlan(rng, setting(t, "BANKIMPORT_TEST_STORM_IMPORTS", 60))
 	slow := upTo(rand.New(rand.NewPCG(rng.Uint64(), 0)), 20*stormDrain)
 	w := newWorldOn(t, c, 6*time.Minute+time.Duration(len(p.imports))*time.Second, pace{
-		formLife: 30 * time.Second, callbacks: simulator.DeliverCallbacks,
+		formLife: 5 * time.Minute, callbacks: simulator.DeliverCallbacks,
 		delay: func() time.Duration {
 			if d := slow(); d < 2*stormDrain { // one in ten
 				return d
@@ -126,6 +126,7 @@ func newStorm(t *testing.T, c *cluster.Cluster, members int) (*world, *storm) {
 			return 0
 		},
 	}, p.banks)
+	w.expireUnopened(p.imports, 30*time.Second)
 	s := &storm{world: w, rng: rng, plan: p, events: make(map[string]int), crashes: make(map[string]int)}
 	binary := build(t, "")
 	for i := range members {

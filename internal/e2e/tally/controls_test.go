@@ -144,7 +144,7 @@ func forceRestore(w *world, weaken string) int {
 	w.broker.proxy.held.Store(0)
 	w.broker.proxy.late.Store(&late)
 	w.feedAll(50)
-	w.awaitOutputs(60) // those of the first transaction; the next has to wait for its markers
+	w.awaitOutputs(51) // those of the first transaction, which may be one; the next has to wait for its markers
 	p.kill()
 	other.start("")
 	w.feedAll(50)
