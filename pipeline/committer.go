@@ -38,7 +38,6 @@ type committer struct {
 	few      int             // at most so many jobs at once, to find one that Kafka refuses; 0: no such search
 	left     int             // jobs that the search still has to go through
 	began    time.Time       // of the newest transaction
-	last     ending          // of the transaction before this producer; to be made sure of
 	known    map[string]bool // topics that this producer has written to
 	spare    []output        // memory for the records of the next batch
 }
@@ -149,12 +148,6 @@ func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error
 	if !c.stillMember(member) {
 		c.fail(errLostMembership)
 		return false, errLostMembership
-	}
-	if c.cut.happened.Swap(false) {
-		if err := c.makeSure(ctx); err != nil {
-			c.cut.happened.Store(true)
-			return true, fmt.Errorf("make sure of the last transaction: %w", err)
-		}
 	}
 	jobs := maxBatchJobs
 	if c.few > 0 {
@@ -613,15 +606,8 @@ func (c *committer) search(b batch, r *refusedError) error {
 func (c *committer) freshProducer(ctx context.Context) error {
 	c.close()
 	c.producer = nil
-	if !c.last.known {
-		var err error
-		if c.last, err = c.lastEnding(ctx); err != nil {
-			return err
-		}
-	}
 	p, err := kgo.NewClient(c.options(
 		c.hooks("producer"),
-		kgo.WithHooks(&c.cut),
 		kgo.WithContext(ctx), // requests ignore their own while they dial
 		kgo.TransactionalID(c.transactionalID()),
 		kgo.TransactionTimeout(c.cfg.TransactionTimeout),
@@ -642,15 +628,8 @@ func (c *committer) freshProducer(ctx context.Context) error {
 	c.producer = p
 	c.known = map[string]bool{}
 	c.nonce = uuid.NewString()
-	id, epoch, err := p.ProducerID(ctx)
-	if err != nil || !c.last.known {
-		return err
-	}
-	if err := c.endAgain(ctx, c.last, id, epoch); err != nil {
-		return fmt.Errorf("end the last transaction again: %w", err)
-	}
-	c.last = ending{}
-	return nil
+	_, _, err = p.ProducerID(ctx)
+	return err
 }
 
 // wasCommitted asks the group whether it has this batch's offsets.

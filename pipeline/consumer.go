@@ -24,7 +24,6 @@ const (
 func (s *session) consumerOptions(ctx context.Context) []kgo.Opt {
 	opts := s.options(
 		s.hooks("consumer"),
-		kgo.WithHooks(&s.cut),
 		kgo.ConsumerGroup(s.group),
 		kgo.ConsumeTopics(s.topic),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),

@@ -232,8 +232,7 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// TestConnectionsCut ends all connections again and again. After each time the stage
-// looks whether its last transaction has really ended.
+// TestConnectionsCut ends all connections again and again.
 func TestConnectionsCut(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)

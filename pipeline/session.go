@@ -39,7 +39,6 @@ type session struct {
 	admin    *kgo.Client   // no group: requests and restores
 	consumer *kgo.Client   // member of the group
 	built    chan struct{} // closed when consumer is set: its callbacks may come before
-	cut      connectionCut // of consumer and producer
 
 	ctx    context.Context // ends with the session; handlers and requests hang on it
 	cancel context.CancelCauseFunc
