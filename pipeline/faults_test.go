@@ -28,10 +28,10 @@ type faultyNet struct {
 	mu     sync.Mutex
 	thaw   *sync.Cond
 	frozen func(kmsg.Key) bool // requests that must wait; nil: none
-	conns  []net.Conn
-	lose   map[kmsg.Key]int // how many answers are still to be lost
-	spoil  int              // how many answers to EndTxn are still to say UNKNOWN_SERVER_ERROR
-	sent   chan struct{}    // told when a TxnOffsetCommit goes out
+	conns  []net.Conn          // that were made
+	lose   map[kmsg.Key]int    // how many answers are still to be lost
+	spoil  int                 // how many answers to EndTxn are still to say UNKNOWN_SERVER_ERROR
+	sent   chan struct{}       // told when a TxnOffsetCommit goes out
 }
 
 func newFaultyNet() *faultyNet {
@@ -221,8 +221,7 @@ func TestLostAnswers(t *testing.T) {
 				t.Parallel()
 				c := newCluster(t)
 				faulty := newFaultyNet()
-				c.run(handler{handle: countSome}, func(cfg *Config) {
-					cfg.KafkaOpts = append(cfg.KafkaOpts, kgo.Dialer(faulty.dial))
+				c.run(handler{handle: countSome}, c.over(faulty), func(cfg *Config) {
 					cfg.SessionTimeout, cfg.TransactionTimeout = 6*time.Second, 3*time.Second
 				})
 				c.publishRounds(5, 10, func() { faulty.arm(keys, times) })
@@ -237,9 +236,7 @@ func TestConnectionsCut(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	faulty := newFaultyNet()
-	c.run(handler{handle: countSome}, func(cfg *Config) {
-		cfg.KafkaOpts = append(cfg.KafkaOpts, kgo.Dialer(faulty.dial))
-	})
+	c.run(handler{handle: countSome}, c.over(faulty))
 	const times = 5
 	for range times {
 		c.publishRounds(5, 2, func() {})
@@ -278,9 +275,7 @@ func TestCommittedButToldOtherwise(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	faulty := newFaultyNet()
-	c.run(handler{handle: count}, func(cfg *Config) {
-		cfg.KafkaOpts = append(cfg.KafkaOpts, kgo.Dialer(faulty.dial))
-	})
+	c.run(handler{handle: count}, c.over(faulty))
 	for i := range 8 {
 		faulty.mu.Lock()
 		faulty.spoil = i % 3
@@ -309,7 +304,7 @@ func TestZombie(t *testing.T) {
 			<-proceed
 		}
 		return count(ctx, tr, s)
-	}}, short, func(cfg *Config) { cfg.KafkaOpts = append(cfg.KafkaOpts, kgo.Dialer(faulty.dial)) })
+	}}, short, c.over(faulty))
 	for k := range 3 {
 		c.publish(strconv.Itoa(k), "first")
 	}

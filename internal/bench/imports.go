@@ -120,15 +120,7 @@ func (l *lab) drop(ctx context.Context, prefix string) error {
 	if err != nil {
 		return fmt.Errorf("list topics: %w", err)
 	}
-	names := slices.DeleteFunc(there.Names(), func(name string) bool { return !strings.HasPrefix(name, prefix) })
-	deleted, err := l.admin.DeleteTopics(ctx, names...)
-	if err == nil {
-		err = deleted.Error()
-	}
-	if err != nil {
-		return fmt.Errorf("delete topics: %w", err)
-	}
-	return nil
+	return l.deleteTopics(ctx, slices.DeleteFunc(there.Names(), func(name string) bool { return !strings.HasPrefix(name, prefix) })...)
 }
 
 // upstream is who asks for imports, their users and who reads what they bring.

@@ -116,7 +116,11 @@ func (l *lab) task(ctx context.Context, input string, change func(*contest.Task)
 // clean deletes what a task has written.
 func (l *lab) clean(ctx context.Context, t contest.Task) error {
 	plain, compacted := t.Topics()
-	deleted, err := l.admin.DeleteTopics(ctx, append(plain, compacted...)...)
+	return l.deleteTopics(ctx, append(plain, compacted...)...)
+}
+
+func (l *lab) deleteTopics(ctx context.Context, names ...string) error {
+	deleted, err := l.admin.DeleteTopics(ctx, names...)
 	if err == nil {
 		err = deleted.Error()
 	}

@@ -172,9 +172,7 @@ func TestAnalyticsRule(t *testing.T) {
 	w := newWorld(t, 4*time.Minute, pace{formLife: time.Minute, callbacks: simulator.DeliverCallbacks}, []bank{{id: bankID, accounts: accounts, rows: rows}})
 	stop := w.startInProcess()
 	defer stop()
-	client := w.provider() // it only derives ids here
-	defer client.Close()
-	fault := func(user, text string) { w.fault(text + "@user=" + client.User(user).ID) }
+	fault := func(user, text string) { w.fault(text + "@user=" + w.providerUser(user)) }
 	a := &analytics{world: w, rng: rng, up: newUpstream(t, w.cluster.Brokers, prefix), rows: make(map[recordAt]analyticsRow)}
 	want := func(user string) wanted { return wanted{importID: newID(rng), userID: user, bankID: bankID} }
 	first, anew := []wanted{want(plain), want(doubtful)}, []wanted{want(plain), want(doubtful)}

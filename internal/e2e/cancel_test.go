@@ -22,9 +22,7 @@ func TestCancelAndReadAgain(t *testing.T) {
 	late, again := want("late", completes), want("late", completes)
 	reread, stranger := want("late", vanishes), want("stranger", vanishes)
 	forms := []wanted{before, open, twice, busy, late, again}
-	client := w.provider() // it only derives ids here
-	defer client.Close()
-	w.fault("status-423:count=2,op=cancel-form@user=" + client.User(busy.userID).ID)
+	w.fault("status-423:count=2,op=cancel-form@user=" + w.providerUser(busy.userID))
 	users := w.startUsers(forms, nil)
 	up := newUpstream(t, w.cluster.Brokers, prefix)
 

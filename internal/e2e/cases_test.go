@@ -201,8 +201,6 @@ func TestCases(t *testing.T) {
 	rng := seeded(t)
 	banks := []bank{{id: usualBank, accounts: 2, rows: 20}, {id: pagesBank, accounts: 1, rows: 1200}}
 	w := newWorld(t, 4*time.Minute, pace{formLife: 2 * time.Minute, callbacks: simulator.DeliverCallbacks}, banks)
-	client := w.provider() // it only derives ids here
-	defer client.Close()
 	var imports []wanted
 	byID := make(map[string]string) // case by import id
 	for name, c := range cases() {
@@ -210,7 +208,7 @@ func TestCases(t *testing.T) {
 		imports = append(imports, i)
 		byID[i.importID] = name
 		for text := range strings.FieldsSeq(c.faults) {
-			w.fault(text + "@user=" + client.User(name).ID)
+			w.fault(text + "@user=" + w.providerUser(name))
 		}
 	}
 	slices.SortFunc(imports, func(a, b wanted) int { return strings.Compare(a.importID, b.importID) })

@@ -49,7 +49,7 @@ func TestKilledProcesses(t *testing.T) {
 	if !w.cluster.Real {
 		t.Fatal("this test is about a real broker: run it with make test-real")
 	}
-	members := w.startMembers(build(t, "failpoints"), nil)
+	members := w.startMembers(build(t, "failpoints"), func(string) map[string]string { return w.settings(nil) })
 	users := w.startUsers(p.imports, upTo(rand.New(rand.NewPCG(rng.Uint64(), 0)), 10*time.Second))
 	up := newUpstream(t, w.cluster.Brokers, prefix)
 
@@ -186,13 +186,13 @@ func TestRelease_HasNoFailpoints(t *testing.T) {
 	}
 }
 
-// startMembers starts one process per stage and the bridge. More are settings,
-// as environment variables without their prefix.
-func (w *world) startMembers(binary string, more map[string]string) []*member {
+// startMembers starts one process per stage and the bridge, each with its own
+// settings: environment variables without their prefix.
+func (w *world) startMembers(binary string, settings func(name string) map[string]string) []*member {
 	w.Helper()
 	var members []*member
 	for _, name := range append(stageNames(), "bridge") {
-		m := newMember(w.T, binary, name, w.settings(more))
+		m := newMember(w.T, binary, name, settings(name))
 		m.start()
 		members = append(members, m)
 	}

@@ -21,8 +21,8 @@ import (
 )
 
 // On a broker with an authorizer, imports of every kind run with no other
-// permissions than those that the README lists: each stage, the bridge and the operator who
-// redrives a dead letter log in as a user of their own.
+// permissions than those that the README lists: each stage, the bridge and the
+// operator who redrives a dead letter log in as a user of their own.
 func TestPermissions(t *testing.T) {
 	const password, operator = "not a secret here", "operator"
 	users := append(stageNames(), "bridge", operator)
@@ -41,15 +41,7 @@ func TestPermissions(t *testing.T) {
 		})
 	}
 	binary := build(t, "")
-	var members []*member
-	for _, name := range append(stageNames(), "bridge") {
-		m := newMember(t, binary, name, as(name))
-		m.start()
-		members = append(members, m)
-	}
-	for _, m := range members {
-		m.awaitReady(w.ctx)
-	}
+	members := w.startMembers(binary, as)
 	play := w.startUsers(p.imports, nil)
 	up := newUpstream(t, w.cluster.Brokers, prefix)
 	up.publish(w.ctx, append(w.requests(p.imports), kafka.Message{Key: []byte("no id"), Value: []byte("no event")})...)

@@ -20,9 +20,7 @@ func TestReadAgainAfterFailure(t *testing.T) {
 	stop := w.startInProcess(func(_ string, d *stages.Deps, _ *pipeline.Config) {
 		d.Timing.DownloadDeadline, d.Timing.CategoryDeadline = download, caseCategories
 	})
-	client := w.provider() // it only derives ids here
-	defer client.Close()
-	w.fault("download-slow:delay=6s@user=" + client.User("slow").ID)
+	w.fault("download-slow:delay=6s@user=" + w.providerUser("slow"))
 	want := func(user string) wanted { return wanted{importID: newID(rng), userID: user, bankID: bankID} }
 	first, twice, slow := want("twice"), want("twice"), want("slow")
 	users := w.startUsers([]wanted{first, twice, slow}, nil)

@@ -30,10 +30,8 @@ func (w *world) truth(imports []wanted) check.Truth {
 		Forms:       make(map[string]check.Form),
 		Connections: make(map[int64]check.Connection),
 	}
-	client := w.provider() // it only derives ids here
-	defer client.Close()
 	for _, i := range imports {
-		t.Requests[i.importID] = check.Request{UserID: i.userID, ProviderUser: client.User(i.userID).ID}
+		t.Requests[i.importID] = check.Request{UserID: i.userID, ProviderUser: w.providerUser(i.userID)}
 	}
 	journal := w.sim.Journal()
 	for _, f := range journal.Forms {

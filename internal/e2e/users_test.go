@@ -15,11 +15,9 @@ import (
 // all others need not hurry.
 func (w *world) expireUnopened(imports []wanted, life time.Duration) {
 	w.Helper()
-	client := w.provider() // it only derives ids here
-	defer client.Close()
 	for _, i := range imports {
 		if i.intent == vanishes {
-			w.fault(fmt.Sprintf("form-short-lived:delay=%s@user=%s@bank=%d", life, client.User(i.userID).ID, i.bankID))
+			w.fault(fmt.Sprintf("form-short-lived:delay=%s@user=%s@bank=%d", life, w.providerUser(i.userID), i.bankID))
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/bankimport/bankimport/internal/e2e/check"
 	"github.com/bankimport/bankimport/internal/e2e/cluster"
 	"github.com/bankimport/bankimport/internal/e2e/judge"
+	"github.com/bankimport/bankimport/internal/finapi"
 	"github.com/bankimport/bankimport/internal/selfsigned"
 	"github.com/bankimport/bankimport/internal/simulator"
 	"github.com/bankimport/bankimport/internal/topics"
@@ -49,8 +50,7 @@ func inputs() map[string]string {
 	}
 }
 
-// pace is how long things take in a test: seconds, where the real ones are
-// minutes.
+// pace is how long things take in a test.
 type pace struct {
 	formLife  time.Duration // until a form that nobody fills in expires; see expireUnopened
 	callbacks simulator.CallbackMode
@@ -79,6 +79,7 @@ type world struct {
 	callbackKeys string // what seals callback URLs here
 
 	sim        *simulator.Simulator
+	ids        *finapi.Client // only derives the provider's ids of users
 	simURL     string
 	bridgeAddr string                 // where the simulator finds the bridge
 	cert       selfsigned.Certificate // what the bridge shows and the simulator trusts
@@ -114,8 +115,13 @@ func newWorldOn(t *testing.T, c *cluster.Cluster, limit time.Duration, p pace, b
 	}
 	w.log = w.cluster.Judge(t, prefix, check.Topics()...)
 	w.startProvider(p, banks)
+	w.ids = w.provider()
+	t.Cleanup(w.ids.Close)
 	return w
 }
+
+// providerUser is the provider's id of a user.
+func (w *world) providerUser(userID string) string { return w.ids.User(userID).ID }
 
 // startProvider serves the simulator until the test ends.
 func (w *world) startProvider(p pace, banks []bank) {

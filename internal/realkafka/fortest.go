@@ -19,11 +19,10 @@ const startLimit = 3 * time.Minute
 // Tests that take any real broker call testbroker.ForTest.
 func ForTest(tb testing.TB) *Broker {
 	tb.Helper()
-	return StartForTest(tb, Config{})
+	return startForTest(tb, Config{})
 }
 
-// StartForTest is ForTest with a configuration, whose directory it sets.
-func StartForTest(tb testing.TB, cfg Config) *Broker {
+func startForTest(tb testing.TB, cfg Config) *Broker {
 	tb.Helper()
 	cfg.Dir = DirForTest(tb)
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)

@@ -24,7 +24,7 @@ func GuardedForTest(tb testing.TB, password string, users ...string) (b *Broker,
 	for _, user := range users {
 		login = append(login, fmt.Sprintf("user_%s=%q", user, password))
 	}
-	return StartForTest(tb, Config{Addr: free, Properties: map[string]string{
+	return startForTest(tb, Config{Addr: free, Properties: map[string]string{
 		"listeners":                                           "PLAINTEXT://" + free + ",SASL_PLAINTEXT://" + guarded + ",CONTROLLER://" + controller,
 		"advertised.listeners":                                "PLAINTEXT://" + free + ",SASL_PLAINTEXT://" + guarded,
 		"listener.security.protocol.map":                      "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
