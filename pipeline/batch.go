@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -44,6 +46,20 @@ type partBatch struct {
 	jobs  []*job
 	done  completion
 	epoch int32 // leader epoch that goes with the offset
+}
+
+// chunks are the jobs, at most n at a time, and none once if there are none: fetching
+// may go on all the same.
+func (pb partBatch) chunks(n int) iter.Seq[[]*job] {
+	return func(yield func([]*job) bool) {
+		for rest := pb.jobs; ; {
+			first := rest[:min(n, len(rest))]
+			rest = rest[len(first):]
+			if !yield(first) || len(rest) == 0 {
+				return
+			}
+		}
+	}
 }
 
 // pick collects finished jobs, at most so many jobs and bytes of output (but at
@@ -95,19 +111,35 @@ func (p *partition) completionWithout(pick uint64) (completion, int32) {
 	return c, epoch
 }
 
-// committed makes a partition's results in a committed batch the truth: offsets
-// are finished, state and timers change. It returns the jobs to start and whether
-// fetching may go on. It is called for one partition after the other, so that
-// nobody waits long.
-func (t *tracker) committed(pb partBatch) (start []*job, resume bool) {
+// confirm notes that a batch is committed: its offsets are finished, and the next
+// pick may follow. What else that means is up to apply, which takes longer.
+func (t *tracker) confirm(b batch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p := pb.part
+	for _, pb := range b.parts {
+		p := pb.part
+		if p.gone {
+			continue
+		}
+		p.active -= len(pb.jobs)
+		p.base = max(p.base, pb.done.base)
+		p.pending = slices.DeleteFunc(p.pending, func(e pending) bool { return e.picked(pb.pick) })
+		p.done = slices.Delete(p.done, 0, len(pb.jobs))
+	}
+}
+
+// apply makes results of a confirmed batch the truth for their keys: state and
+// timers change, and what waited for the commit goes on. It returns the jobs to
+// start and whether fetching may go on. It is called for all jobs of a partition in
+// their order, for some at a time, so that nobody waits long, and for no batch
+// before the one confirmed last is through.
+func (t *tracker) apply(p *partition, jobs []*job) (start []*job, resume bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if p.gone {
 		return nil, false
 	}
-	for _, j := range pb.jobs {
-		p.active--
+	for _, j := range jobs {
 		t.keep(p, -j.out.size)
 		if j.in != nil {
 			t.count(p, -1, 0, -j.in.size)
@@ -119,10 +151,7 @@ func (t *tracker) committed(pb partBatch) (start []*job, resume bool) {
 			p.leave(j)
 		}
 	}
-	p.base = max(p.base, pb.done.base)
-	p.pending = slices.DeleteFunc(p.pending, func(e pending) bool { return e.picked(pb.pick) })
-	p.done = slices.Delete(p.done, 0, len(pb.jobs))
-	for _, j := range pb.jobs {
+	for _, j := range jobs {
 		if j.keyed {
 			p.arm(j.lane)
 			start = t.advance(start, p, j.lane)
@@ -154,6 +183,9 @@ func (p *partition) leave(j *job) {
 		return
 	}
 	l.state = j.next
+	if !l.kept { // what the key shares its memory with is not to stay with the state
+		l.key, l.kept = strings.Clone(l.key), true
+	}
 	p.keys[l.key] = j.next
 	p.size += j.next.size(l.key)
 }

@@ -19,6 +19,7 @@ import (
 const (
 	maxBatchJobs  = 20_000
 	maxBatchBytes = 16 << 20
+	maxApply      = 500 // results of one partition that become the truth at once
 	maxCommitGap  = 100 * time.Millisecond
 	idleCommit    = time.Second // how often offsets alone are committed, where nothing else is
 	// concurrentBackoff is how long to wait while the markers of the last
@@ -40,6 +41,7 @@ type committer struct {
 	began    time.Time       // of the newest transaction
 	known    map[string]bool // topics that this producer has written to
 	spare    []output        // memory for the records of the next batch
+	applying sync.WaitGroup  // takes what goes on beside the next commit
 }
 
 func (c *committer) close() {
@@ -57,6 +59,7 @@ func (c *committer) loop(ctx context.Context) {
 	began := time.Now() // the newest commit
 	idle := time.NewTicker(idleCommit)
 	defer idle.Stop()
+	defer c.applying.Wait()
 	for refusals := 0; ; {
 		quiet := false
 		select {
@@ -189,19 +192,28 @@ func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error
 	}
 	step("ended")
 	c.cfg.Metrics.committed(c.stage.Name, how, time.Since(began))
+	c.tracker.confirm(b)
+	c.applying.Wait() // the results of the last batch are older
+	c.applying.Go(func() { c.apply(b) })
+	return b.jobs > 0, nil
+}
+
+// apply does what is left to do for a batch that is confirmed, beside the next commit.
+func (c *committer) apply(b batch) {
 	c.tell(b)
 	for _, pb := range b.parts {
-		c.flow(func() (start []*job, pause, resume []int32) {
-			start, more := c.tracker.committed(pb)
-			if more {
-				resume = []int32{pb.part.id}
-			}
-			return start, nil, resume
-		})
+		for jobs := range pb.chunks(maxApply) {
+			c.flow(func() (start []*job, pause, resume []int32) {
+				start, more := c.tracker.apply(pb.part, jobs)
+				if more {
+					resume = []int32{pb.part.id}
+				}
+				return start, nil, resume
+			})
+		}
 	}
 	step("committed")
 	c.unblock()
-	return b.jobs > 0, nil
 }
 
 // tell reports a committed batch to metrics and observer.

@@ -17,7 +17,8 @@ type Config struct {
 	KafkaOpts []kgo.Opt
 	// Hooks, where set, makes the hooks of one client: it is called with
 	// "consumer" or "producer" each time the stage makes one, after the one
-	// before it is closed.
+	// before it is closed. They must not keep records: the memory of one that
+	// was consumed is used again.
 	Hooks func(stage, client string) []kgo.Hook
 	// TopicPrefix goes before every topic, consumer group and transactional id.
 	TopicPrefix string

@@ -41,6 +41,7 @@ func (s *session) consumerOptions(ctx context.Context) []kgo.Opt {
 		kgo.FetchMaxBytes(8<<20),
 		kgo.FetchMaxPartitionBytes(256<<10), // compressed; what is fetched ahead takes memory, and a pause throws it away
 		kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.WithPools(new(buffers)),
 		kgo.KeepControlRecords(), // they count as finished: else the committed offset never reaches the end
 		kgo.WithContext(ctx),
 		kgo.OnOffsetsFetched(s.assigned),
@@ -102,7 +103,10 @@ func (s *session) take(fs kgo.Fetches) error {
 		return first
 	}
 	ins := make([]*input, 0, fs.NumRecords())
-	fs.EachRecord(func(r *kgo.Record) { ins = append(ins, inputOf(r, s.stage.Input)) })
+	fs.EachRecord(func(r *kgo.Record) {
+		ins = append(ins, inputOf(r, s.stage.Input))
+		r.Recycle()
+	})
 	if len(ins) > 0 {
 		s.flow(func() (start []*job, pause, resume []int32) {
 			start, pause = s.tracker.admit(ins)

@@ -56,38 +56,54 @@ func (r *Record) wake() (due time.Time, ok bool) {
 	return due, err == nil
 }
 
-// inputOf copies a fetched record: a record kept in its fetch buffer would pin
-// all of it. Its bytes become one piece of memory, and the names of its headers
-// another. The key, which state keeps, has its own.
+// inputOf copies a fetched record: its memory is the client's, and one that is kept
+// would pin all that came with it. Its bytes become one piece of memory, and its
+// texts another: the key, the names of the headers, and what the engine itself
+// reads in them.
 func inputOf(r *kgo.Record, topic string) *input {
 	in := &input{epoch: r.LeaderEpoch, size: inputSize, rec: Record{Partition: r.Partition, Offset: r.Offset}}
 	if r.Attrs.IsControl() {
 		in.control = true
 		return in
 	}
-	bytes, chars := len(r.Key)+len(r.Value), 0
+	var id, trace []byte
+	bytes, chars := len(r.Key)+len(r.Value), len(r.Key)
 	for _, h := range r.Headers {
 		bytes, chars = bytes+len(h.Value), chars+len(h.Key)
-		in.size += headerSize
+		switch h.Key { // of two, the last one
+		case headerID:
+			id = h.Value
+		case headerTraceparent:
+			trace = h.Value
+		}
 	}
-	in.size += int64(bytes + chars + len(r.Key))
+	chars += len(id) + len(trace)
+	in.size += int64(bytes + chars + headerSize*len(r.Headers))
+
 	room := make(room, 0, bytes)
-	in.job.key = string(r.Key)
 	in.rec.Topic, in.rec.Timestamp = topic, r.Timestamp
 	in.rec.Key, in.rec.Value = room.copy(r.Key), room.copy(r.Value)
 	if len(r.Headers) == 0 {
+		in.job.key = string(r.Key)
 		return in
 	}
-	var names strings.Builder
-	names.Grow(chars)
+	var b strings.Builder
+	b.Grow(chars)
+	b.Write(r.Key)
+	b.Write(id)
+	b.Write(trace)
 	for _, h := range r.Headers {
-		names.WriteString(h.Key)
+		b.WriteString(h.Key)
 	}
-	rest := names.String()
+	text := b.String()
+	cut := func(n int) (front string) {
+		front, text = text[:n], text[n:]
+		return front
+	}
+	in.job.key, in.job.cause, in.job.traceparent = cut(len(r.Key)), cut(len(id)), cut(len(trace))
 	in.rec.Headers = make([]Header, len(r.Headers))
 	for i, h := range r.Headers {
-		in.rec.Headers[i] = Header{Key: rest[:len(h.Key)], Value: room.copy(h.Value)}
-		rest = rest[len(h.Key):]
+		in.rec.Headers[i] = Header{Key: cut(len(h.Key)), Value: room.copy(h.Value)}
 	}
 	return in
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,26 +24,28 @@ type lane struct {
 	finished int32
 	gen      int32 // changes when results behind a replaced one became worthless
 	timers   int32 // how many of the jobs are timers
+	kept     bool  // the key has memory of its own
 	closed   bool  // it was empty: a lane that the key has now is another one
 }
 
 // A job is one trigger on its way through a partition.
 type job struct {
-	part     *partition
-	lane     *lane     // nil if !keyed
-	key      string    // event key; meaningless if !keyed
-	in       *input    // nil: the timer fired
-	due      time.Time // when the timer was to fire
-	before   *keyState // what its handler sees of the key; nil: nothing
-	cause    string    // see causeID
-	out      *outcome  // set by finish
-	first    outcome   // memory for out
-	next     *keyState // the key afterwards; set with out
-	picked   uint64    // the last pick that took it
-	gen      int32     // of its lane when it was launched
-	keyed    bool
-	launched bool // its handler runs or has run
-	write    bool // whether next is a change; set with out
+	part        *partition
+	lane        *lane     // nil if !keyed
+	key         string    // event key; meaningless if !keyed
+	in          *input    // nil: the timer fired
+	due         time.Time // when the timer was to fire
+	before      *keyState // what its handler sees of the key; nil: nothing
+	cause       string    // see causeID
+	traceparent string    // of the record, or ""
+	out         *outcome  // set by finish
+	first       outcome   // memory for out
+	next        *keyState // the key afterwards; set with out
+	picked      uint64    // the last pick that took it
+	gen         int32     // of its lane when it was launched
+	keyed       bool
+	launched    bool // its handler runs or has run
+	write       bool // whether next is a change; set with out
 }
 
 // outcome is what a finished job wants committed.
@@ -84,7 +87,7 @@ func (j *job) settle(out *outcome, now time.Time) {
 		cause, traceparent = j.before.cause, j.before.traceparent
 	}
 	if j.in != nil && !j.wakes() {
-		cause, traceparent = j.causeID(), j.in.rec.Header(headerTraceparent)
+		cause, traceparent = strings.Clone(j.causeID()), strings.Clone(j.traceparent) // state is kept for long
 	}
 	j.next, j.write = j.before.next(out.result, timer, cause, traceparent, now)
 }

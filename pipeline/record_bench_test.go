@@ -58,8 +58,9 @@ func benchmarkRecord(b *testing.B, keys int, state bool) {
 			}
 			c.spare = c.records(batch)
 			clear(c.spare)
+			t.confirm(batch)
 			for _, pb := range batch.parts {
-				start, _ := t.committed(pb)
+				start, _ := t.apply(pb.part, pb.jobs)
 				finish(start)
 			}
 		}

@@ -391,7 +391,7 @@ func (t *tracker) interrupt(ids []int32) {
 }
 
 // forget drops the partitions (nil: all) with everything that hangs on them. It
-// returns jobs of others that now have room to run.
+// returns jobs of others that now have room.
 func (t *tracker) forget(ids []int32) (start []*job) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -403,7 +403,10 @@ func (t *tracker) forget(ids []int32) (start []*job) {
 	for _, id := range ids {
 		t.forgetLocked(id)
 	}
-	return t.dequeue(nil)
+	for _, p := range t.parts {
+		start = t.unpark(start, p)
+	}
+	return t.dequeue(start)
 }
 
 func (t *tracker) forgetLocked(id int32) {

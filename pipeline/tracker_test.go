@@ -28,6 +28,7 @@ type model struct {
 	running  []*job
 	stale    map[*job]bool // they run on state that was replaced
 	batch    *batch
+	applying partBatch // what is left to apply of the batch that landed last
 	serial   int
 }
 
@@ -276,9 +277,23 @@ func (m *model) land() {
 	}
 	b := *m.batch
 	m.batch = nil
-	start, _ := m.tr.committed(b.parts[0])
+	m.tr.confirm(b)
+	m.apply(len(m.applying.jobs)) // of the batch before
+	m.applying = b.parts[0]
+}
+
+// apply makes at most n committed results the truth for their keys.
+func (m *model) apply(n int) {
+	n = min(n, len(m.applying.jobs))
+	if n == 0 {
+		return
+	}
+	start, _ := m.tr.apply(m.applying.part, m.applying.jobs[:n])
+	m.applying.jobs = m.applying.jobs[n:]
 	m.dispatched(start)
 }
+
+func (m *model) applySome() { m.apply(rapid.IntRange(1, 3).Draw(m.t, "applied")) }
 
 func (m *model) isRecord(offset int) bool { return m.log[offset] != marker && m.log[offset] != gone }
 
@@ -343,7 +358,7 @@ func TestTrackerAgainstModel(t *testing.T) {
 		}
 		steps := map[string]func(*rapid.T){}
 		for name, f := range map[string]func(){
-			"assign": m.assign, "fetch": m.fetch, "finish": m.finish, "replace": m.replace, "pick": m.pick,
+			"assign": m.assign, "fetch": m.fetch, "finish": m.finish, "replace": m.replace, "pick": m.pick, "apply": m.applySome,
 			"land": m.land, "refuse": m.refuse, "fire": m.fire, "lose": m.lose, "compact": m.compact, "": m.armed,
 		} {
 			steps[name] = func(t *rapid.T) { m.t = t; f() }
@@ -369,6 +384,7 @@ func (m *model) rest(t *rapid.T) {
 		b := m.tr.pick(100, 1<<20, true)
 		m.batch = &b
 		m.land()
+		m.apply(len(m.applying.jobs))
 		if end := len(m.log); end > 0 && m.log[end-1] == gone {
 			m.log = append(m.log, marker) // else nobody can know that the last offset is empty
 		}
@@ -417,11 +433,71 @@ func TestTrackerPausesAPartitionThatCanTakeNoMore(t *testing.T) {
 	if _, pause := admit(0, 1, 8); len(pause) > 0 {
 		t.Fatalf("paused %v again", pause)
 	}
-	if _, resume := tr.committed(tr.pick(100, 100, false).parts[0]); !resume {
+	commit := func() bool { return slices.Contains(tr.commitAll(false), 0) }
+	if !commit() {
 		t.Fatal("with a single parked record fetching does not go on after the commit")
 	}
 	tr.finish(start[2], &outcome{size: 1}, time.Time{})
-	if _, resume := tr.committed(tr.pick(100, 100, false).parts[0]); resume {
+	if commit() {
 		t.Fatal("resumed although it is not paused")
+	}
+}
+
+// commitAll commits what is finished and returns the partitions whose fetching may go on.
+func (t *tracker) commitAll(idle bool) (resume []int32) {
+	b := t.pick(100, 100, idle)
+	t.confirm(b)
+	for _, pb := range b.parts {
+		for jobs := range pb.chunks(2) {
+			if _, more := t.apply(pb.part, jobs); more {
+				resume = append(resume, pb.part.id)
+			}
+		}
+	}
+	return resume
+}
+
+// A partition that waits for room may have nothing in it that becomes a job.
+func TestTrackerGoesOnWithAPartitionOfMarkers(t *testing.T) {
+	t.Parallel()
+	tr := newTracker(limits{records: 4, waiting: 8, parked: 2, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
+	records := func(id int32, n int, control bool) (ins []*input) {
+		for i := range n {
+			ins = append(ins, &input{rec: Record{Partition: id, Offset: int64(i)}, size: 1, control: control})
+		}
+		return ins
+	}
+	for id := range int32(3) {
+		tr.restored(tr.assign(t.Context(), id, completion{}), map[string]*keyState{})
+	}
+	start, _ := tr.admit(slices.Concat(records(0, 3, false), records(1, 1, false)))
+	if len(start) != 4 {
+		t.Fatalf("%d of 4 records started", len(start))
+	}
+	if _, pause := tr.admit(records(2, 3, true)); !slices.Equal(pause, []int32{2}) {
+		t.Fatalf("paused %v, want the partition whose markers wait for room", pause)
+	}
+	tr.finish(start[0], &outcome{size: 1}, time.Time{}) // now there is room for them
+	if resume := tr.commitAll(true); !slices.Contains(resume, 2) {
+		t.Fatalf("fetching goes on for %v, want partition 2 among them", resume)
+	}
+}
+
+// Where a partition is taken away, others have the room that it had.
+func TestTrackerGoesOnWithOthersWhereOneIsForgotten(t *testing.T) {
+	t.Parallel()
+	tr := newTracker(limits{records: 4, waiting: 8, parked: 2, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
+	for id := range int32(3) {
+		tr.restored(tr.assign(t.Context(), id, completion{}), map[string]*keyState{})
+	}
+	for id := range int32(3) {
+		var ins []*input
+		for i := range int64(2) {
+			ins = append(ins, &input{rec: Record{Partition: id, Offset: i}, size: 1})
+		}
+		tr.admit(ins)
+	}
+	if start := tr.forget([]int32{0, 1}); len(start) != 2 {
+		t.Fatalf("%d of 2 records started that waited for the room of others", len(start))
 	}
 }

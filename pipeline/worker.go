@@ -148,7 +148,7 @@ func (j *job) trigger(state *keyState) Trigger {
 		}
 		return t
 	}
-	t.Event, t.CauseID, t.Traceparent = r, j.causeID(), r.Header(headerTraceparent)
+	t.Event, t.CauseID, t.Traceparent = r, j.causeID(), j.traceparent
 	return t
 }
 
