@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 )
@@ -117,4 +118,22 @@ func TestManyRefused(t *testing.T) {
 	close(all)
 	c.read("dead-letters", 5)
 	c.read("out", n-5)
+}
+
+func TestCommitGap(t *testing.T) {
+	t.Parallel()
+	const ms = time.Millisecond
+	for name, c := range map[string]struct{ last, took, want time.Duration }{
+		"no commit yet":      {0, 0, 0},
+		"the first one":      {0, 3 * ms, 6 * ms},
+		"steady":             {3 * ms, 4 * ms, 6 * ms},
+		"one slow by chance": {3 * ms, 90 * ms, 6 * ms},
+		"the one after it":   {90 * ms, 3 * ms, 6 * ms},
+		"a slow broker":      {40 * ms, 45 * ms, 80 * ms},
+		"a very slow one":    {2000 * ms, 3000 * ms, maxCommitGap},
+	} {
+		if got := commitGap(c.last, c.took); got != c.want {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
 }

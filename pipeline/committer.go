@@ -51,9 +51,7 @@ func (c *committer) close() {
 }
 
 // loop commits until the session ends. The first result after idle starts a
-// commit at once; then starts keep a distance of twice what a commit
-// takes, so that commits fill about half of the time. The shorter one of the last
-// two counts: one that was slow by chance does not make the next one late too.
+// commit at once; then starts keep a distance, see commitGap.
 func (c *committer) loop(ctx context.Context) {
 	var last, took time.Duration
 	began := time.Now() // the newest commit
@@ -69,7 +67,7 @@ func (c *committer) loop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if c.few == 0 && !c.keepDistance(ctx, began, min(2*min(took, cmp.Or(last, took)), maxCommitGap)) { // in a search everybody waits for its end
+		if c.few == 0 && !c.keepDistance(ctx, began, commitGap(last, took)) { // in a search everybody waits for its end
 			return
 		}
 		start := time.Now()
@@ -112,6 +110,14 @@ func (c *committer) loop(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// commitGap is the distance between the starts of two commits: twice what a commit
+// takes, so that commits fill about half of the time. The shorter one of the last
+// two counts (0: there was none): one that was slow by chance does not make the next
+// one late too.
+func commitGap(last, took time.Duration) time.Duration {
+	return min(2*min(took, cmp.Or(last, took)), maxCommitGap)
 }
 
 // keepDistance waits until the next commit may start: after the least distance
