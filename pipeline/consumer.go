@@ -18,7 +18,7 @@ const (
 	// at least. The client sends the next fetch when it has given away the last
 	// one; without a distance every single record is a fetch of its own, which
 	// costs the broker more than the record does.
-	pollDistance = 3 * time.Millisecond
+	pollDistance = 2500 * time.Microsecond
 )
 
 func (s *session) consumerOptions(ctx context.Context) []kgo.Opt {
