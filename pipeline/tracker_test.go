@@ -404,10 +404,7 @@ func (m *model) rest(t *rapid.T) {
 
 func TestTrackerPausesAPartitionThatCanTakeNoMore(t *testing.T) {
 	t.Parallel()
-	tr := newTracker(limits{records: 8, waiting: 8, parked: 2, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
-	for id := range int32(2) {
-		tr.restored(tr.assign(t.Context(), id, completion{}), map[string]*keyState{})
-	}
+	tr := openTracker(t, 2, limits{records: 8, waiting: 8, parked: 2, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
 	admit := func(id int32, n int, from int64) ([]*job, []int32) {
 		var ins []*input
 		for i := range n {
@@ -443,6 +440,15 @@ func TestTrackerPausesAPartitionThatCanTakeNoMore(t *testing.T) {
 	}
 }
 
+// openTracker has n partitions that begin at 0 without state.
+func openTracker(t *testing.T, n int32, l limits) *tracker {
+	tr := newTracker(l)
+	for id := range n {
+		tr.restored(tr.assign(t.Context(), id, completion{}), map[string]*keyState{})
+	}
+	return tr
+}
+
 // commitAll commits what is finished and returns the partitions whose fetching may go on.
 func (t *tracker) commitAll(idle bool) (resume []int32) {
 	b := t.pick(100, 100, idle)
@@ -460,15 +466,12 @@ func (t *tracker) commitAll(idle bool) (resume []int32) {
 // A partition that waits for room may have nothing in it that becomes a job.
 func TestTrackerGoesOnWithAPartitionOfMarkers(t *testing.T) {
 	t.Parallel()
-	tr := newTracker(limits{records: 4, waiting: 8, parked: 2, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
+	tr := openTracker(t, 3, limits{records: 4, waiting: 8, parked: 2, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
 	records := func(id int32, n int, control bool) (ins []*input) {
 		for i := range n {
 			ins = append(ins, &input{rec: Record{Partition: id, Offset: int64(i)}, size: 1, control: control})
 		}
 		return ins
-	}
-	for id := range int32(3) {
-		tr.restored(tr.assign(t.Context(), id, completion{}), map[string]*keyState{})
 	}
 	start, _ := tr.admit(slices.Concat(records(0, 3, false), records(1, 1, false)))
 	if len(start) != 4 {
@@ -486,10 +489,7 @@ func TestTrackerGoesOnWithAPartitionOfMarkers(t *testing.T) {
 // Where a partition is taken away, others have the room that it had.
 func TestTrackerGoesOnWithOthersWhereOneIsForgotten(t *testing.T) {
 	t.Parallel()
-	tr := newTracker(limits{records: 4, waiting: 8, parked: 2, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
-	for id := range int32(3) {
-		tr.restored(tr.assign(t.Context(), id, completion{}), map[string]*keyState{})
-	}
+	tr := openTracker(t, 3, limits{records: 4, waiting: 8, parked: 2, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
 	for id := range int32(3) {
 		var ins []*input
 		for i := range int64(2) {
