@@ -131,8 +131,8 @@ func (t *tracker) confirm(b batch) {
 // apply makes results of a confirmed batch the truth for their keys: state and
 // timers change, and what waited for the commit goes on. It returns the jobs to
 // start and whether fetching may go on. It is called for all jobs of a partition in
-// their order, for some at a time, so that nobody waits long, and for no batch
-// before the one confirmed last is through.
+// their order, for some at a time, so that nobody waits long, and for batches in the
+// order in which they were confirmed.
 func (t *tracker) apply(p *partition, jobs []*job) (start []*job, resume bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -183,8 +183,8 @@ func (p *partition) leave(j *job) {
 		return
 	}
 	l.state = j.next
-	if !l.kept { // what the key shares its memory with is not to stay with the state
-		l.key, l.kept = strings.Clone(l.key), true
+	if !l.ownKey { // what the key shares its memory with is not to stay with the state
+		l.key, l.ownKey = strings.Clone(l.key), true
 	}
 	p.keys[l.key] = j.next
 	p.size += j.next.size(l.key)

@@ -17,7 +17,7 @@
 //   - A record whose result was committed is never handled again, whatever
 //     crashes. State, timer, outputs and offset change together or not at all.
 //   - After a crash at most the calls in flight and the results that wait for
-//     their commit (at most 20,000) are repeated, with the same event id.
+//     their commit (at most 40,000: a batch on its way and one that gathers) are repeated, with the same event id.
 //   - Memory stays within the configured bounds.
 //   - No transaction is open while a handler runs, so no reader is held up
 //     longer than the transaction timeout (10 s).

@@ -24,7 +24,7 @@ type lane struct {
 	finished int32
 	gen      int32 // changes when results behind a replaced one became worthless
 	timers   int32 // how many of the jobs are timers
-	kept     bool  // the key has memory of its own
+	ownKey   bool  // the key has memory of its own
 	closed   bool  // it was empty: a lane that the key has now is another one
 }
 
