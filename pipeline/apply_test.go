@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -51,11 +52,11 @@ func TestInputOf_SharesNothingWithTheClient(t *testing.T) {
 		clear(b)
 	}
 	clear(r.Headers)
-	tr := in.job.key + " " + string(in.rec.Key) + " " + string(in.rec.Value) + " " + in.job.cause + " " + in.job.traceparent
+	got := []string{in.job.key, string(in.rec.Key), string(in.rec.Value), in.job.cause, in.job.traceparent}
 	for _, h := range in.rec.Headers {
-		tr += " " + h.Key + "=" + string(h.Value)
+		got = append(got, h.Key+"="+string(h.Value))
 	}
-	if want := "key key value id trace ce_id=id traceparent=trace other=x"; tr != want {
-		t.Errorf("got %q, want %q", tr, want)
+	if want := []string{"key", "key", "value", "id", "trace", "ce_id=id", "traceparent=trace", "other=x"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
