@@ -632,6 +632,7 @@ func (c *committer) freshProducer(ctx context.Context) error {
 		kgo.ProducerLinger(0),
 		kgo.ManualFlushing(),
 		kgo.MaxBufferedRecords(1<<20),
+		kgo.BrokerMaxWriteBytes(4<<20), // of one request: it is made in memory, and a large transaction has several
 		kgo.RecordPartitioner(statePartitioner{state: c.state, other: kgo.StickyKeyPartitioner(nil)}),
 		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
 			if topic == c.outputs[c.cfg.DeadLetterTopic] {
