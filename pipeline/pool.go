@@ -24,15 +24,23 @@ type pool struct {
 	coming bool // a worker is on its way to the queue
 }
 
-// start adds jobs.
+// start adds jobs. The slice is the pool's afterwards.
 func (p *pool) start(jobs []*job) {
 	if len(jobs) == 0 {
 		return
 	}
 	p.mu.Lock()
-	p.queue = append(p.queue, jobs...)
+	defer p.mu.Unlock()
+	p.add(jobs)
 	p.call()
-	p.mu.Unlock()
+}
+
+func (p *pool) add(jobs []*job) {
+	if len(p.queue) == 0 {
+		p.queue = jobs
+		return
+	}
+	p.queue = append(p.queue, jobs...)
 }
 
 // call sends for a worker where there is work and none is on its way. The caller
@@ -53,11 +61,11 @@ func (p *pool) call() {
 // worker takes jobs until there are none and enough others wait.
 func (p *pool) worker() {
 	called := true
+	var next []*job
 	for {
-		j, ok := p.take(called)
+		j, ok := p.take(called, next)
 		if ok {
-			called = false
-			p.start(p.run(j))
+			called, next = false, p.run(j)
 			continue
 		}
 		if !p.rest() {
@@ -72,9 +80,12 @@ func (p *pool) worker() {
 	}
 }
 
-func (p *pool) take(called bool) (*job, bool) {
+// take adds jobs and takes the next one. So the worker that makes room for a job
+// runs it, if no other is before it, and nobody else is sent for.
+func (p *pool) take(called bool, jobs []*job) (*job, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.add(jobs)
 	if called {
 		p.coming = false
 	}
