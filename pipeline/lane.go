@@ -247,7 +247,7 @@ func (t *tracker) chain(start []*job, j *job, now time.Time) []*job {
 	p := j.part
 	wake := j.next.timer()
 	if _, set := j.out.result.Wake.Value(); !set || wake.IsZero() || wake.After(now) ||
-		p.draining || t.timers >= t.limits.timers {
+		p.draining || t.timers >= t.limits.timers || p.fired >= t.share(t.limits.timers) {
 		return start
 	}
 	return t.fire(start, p, j.key, wake)

@@ -106,3 +106,39 @@ func TestManyTimersDueAtOnce(t *testing.T) {
 }
 
 var errNotATimer = fmt.Errorf("not the timer that was set")
+
+// TestInputsAreBounded lets large records come while handlers hang: no more are taken
+// in than there is memory for, and all go on afterwards.
+func TestInputsAreBounded(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	const (
+		records = 90
+		size    = 100 << 10
+		limit   = 1 << 20
+		fetch   = testPartitions * 256 << 10 // what one poll may bring beside it
+	)
+	proceed := make(chan struct{})
+	p := c.start(handler{handle: func(ctx context.Context, tr Trigger, s State) (Result, error) {
+		select {
+		case <-proceed:
+		case <-ctx.Done():
+		}
+		return count(ctx, tr, s)
+	}}, func(cfg *Config) { cfg.MaxInFlightBytes = limit })
+	var recs []*kgo.Record
+	for k := range records {
+		recs = append(recs, &kgo.Record{Topic: "in", Key: []byte(strconv.Itoa(k)), Value: []byte(incompressible(strconv.Itoa(k), size))})
+	}
+	c.produce(recs...)
+	eventually(t, "there is no room", func() bool {
+		s := p.current.Load()
+		return s != nil && s.tracker.room() == 0
+	})
+	time.Sleep(time.Second) // for more to come, if more could
+	if got := p.stats().bytes; got < limit/2 || got > limit+fetch+size {
+		t.Errorf("%d bytes of records are held, allowed are %d and a fetch", got, limit)
+	}
+	close(proceed)
+	c.checkCounts(records)
+}

@@ -75,6 +75,7 @@ type partition struct {
 	waiting  int
 	fired    int
 	bytes    int64
+	ahead    int64 // of the bytes, those of parked records
 	kept     int64
 	done     []*job          // finished, in the order in which they did
 	ctx      context.Context // of what runs for the partition: it ends with the assignment
@@ -181,17 +182,25 @@ func (t *tracker) fits(p *partition, offset int64) bool {
 	if t.held {
 		return false
 	}
-	share := t.limits.records
-	if len(t.parts) > 1 {
-		share -= share / 4 // one stuck partition must not stop the others
+	if p.records-p.waiting >= t.share(t.limits.records) || t.records-t.waiting >= t.limits.records {
+		return false
 	}
-	if p.records-p.waiting >= share || t.records-t.waiting >= t.limits.records {
+	if len(t.parts) > 1 && p.bytes-p.ahead >= t.limits.bytes-t.limits.bytes/4 { // as with the share
 		return false
 	}
 	if offset < p.end || len(p.pending) == 0 {
 		return true // the map has it already, or is empty
 	}
 	return mapBound(len(p.pending)+1, offset+1-p.pending[0].offset) <= mapLimit
+}
+
+// share is what one partition may have of a limit: if it is stuck, it must not stop
+// the others.
+func (t *tracker) share(limit int) int {
+	if len(t.parts) > 1 {
+		return limit - limit/4
+	}
+	return limit
 }
 
 // passed drops offsets that the map calls unfinished and that a poll went past:
@@ -235,6 +244,7 @@ func (t *tracker) admitOne(start []*job, p *partition, in *input) []*job {
 func (t *tracker) park(p *partition, in *input) (pause bool) {
 	p.parked = append(p.parked, in)
 	t.parked++
+	p.ahead += in.size
 	t.count(p, 0, 0, in.size)
 	switch {
 	case p.paused:
@@ -260,6 +270,7 @@ func (t *tracker) unpark(start []*job, p *partition) []*job {
 		if p.paused {
 			t.stuck--
 		}
+		p.ahead -= in.size
 		t.count(p, 0, 0, -in.size)
 		start = t.admitOne(start, p, in)
 	}
@@ -341,7 +352,7 @@ func (t *tracker) due(now time.Time) (start []*job, again time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, p := range t.parts {
-		for t.timers < t.limits.timers && p.ready && !p.draining {
+		for t.timers < t.limits.timers && p.fired < t.share(t.limits.timers) && p.ready && !p.draining {
 			key, at, ok := p.timers.first()
 			if !ok {
 				break

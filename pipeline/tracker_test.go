@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -353,7 +354,7 @@ func TestTrackerAgainstModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{
-			t: t, tr: newTracker(limits{records: 12, waiting: 5, parked: 4, timers: 3, bytes: 1000, kept: 20, ahead: 3}), now: time.UnixMilli(1_000_000),
+			t: t, tr: newTracker(limits{records: 12, waiting: 5, parked: 4, timers: 3, bytes: 100, kept: 20, ahead: 3}), now: time.UnixMilli(1_000_000),
 			keys: map[string]modelState{}, done: map[int64]bool{},
 		}
 		steps := map[string]func(*rapid.T){}
@@ -499,5 +500,122 @@ func TestTrackerGoesOnWithOthersWhereOneIsForgotten(t *testing.T) {
 	}
 	if start := tr.forget([]int32{0, 1}); len(start) != 2 {
 		t.Fatalf("%d of 2 records started that waited for the room of others", len(start))
+	}
+}
+
+// TestTrackerKeepsTheMapWithinItsBound holds up one record and every second one
+// behind it: no more are admitted than a commit can say about, whatever finishes.
+func TestTrackerKeepsTheMapWithinItsBound(t *testing.T) {
+	t.Parallel()
+	const many = 100_000
+	tr := openTracker(t, 1, limits{records: many, waiting: many, parked: many, timers: 1, bytes: 1 << 40, kept: 1 << 40, ahead: 3})
+	commit := func() (start []*job) {
+		b := tr.pick(many, 1<<40, false)
+		for _, pb := range b.parts {
+			m := metadata{instance: strings.Repeat("i", 64), seq: strings.Repeat("s", 40), done: pb.done}
+			if _, err := m.encode(); err != nil {
+				t.Fatalf("%d offsets unfinished in a window of %d: %v", len(pb.done.unfinished), pb.done.end-pb.done.base, err)
+			}
+		}
+		tr.confirm(b)
+		for _, pb := range b.parts {
+			more, _ := tr.apply(pb.part, pb.jobs)
+			start = append(start, more...)
+		}
+		return start
+	}
+	var held []*job
+	off := int64(0)
+	for ; ; off++ {
+		start, _ := tr.admit([]*input{{rec: Record{Offset: off}, size: 1}})
+		if len(start) == 0 {
+			break
+		}
+		if held == nil || off%2 == 0 {
+			held = append(held, start[0])
+		} else {
+			tr.finish(start[0], &outcome{size: 1}, time.Time{})
+		}
+		if off%1000 == 0 {
+			commit()
+		}
+		if off == many {
+			t.Fatal("nothing stops the map from growing")
+		}
+	}
+	if off < 20_000 {
+		t.Errorf("only %d records were admitted", off)
+	}
+	if more := commit(); len(more) > 0 {
+		t.Fatalf("%d more records started while the map is full", len(more))
+	}
+	tr.finish(held[0], &outcome{size: 1}, time.Time{})
+	if more := commit(); len(more) != 1 {
+		t.Fatalf("%d records started after the base has moved, want the one that waited", len(more))
+	}
+	for _, j := range held[1:] {
+		tr.finish(j, &outcome{size: 1}, time.Time{})
+	}
+	commit()
+}
+
+// TestTrackerBoundsBytes: large records are as bounded as many, and those of a key
+// that is stuck leave room for the other partition.
+func TestTrackerBoundsBytes(t *testing.T) {
+	t.Parallel()
+	l := limits{records: 100, waiting: 100, parked: 100, timers: 1, bytes: 1000, kept: 1 << 20, ahead: 3}
+	admit := func(tr *tracker, id int32, n int) ([]*job, []int32) {
+		var ins []*input
+		for i := range int64(n) {
+			ins = append(ins, &input{rec: Record{Partition: id, Offset: i, Key: []byte("k")}, job: job{key: "k"}, size: 100})
+		}
+		return tr.admit(ins)
+	}
+	tr := openTracker(t, 2, l)
+	_, pause := admit(tr, 0, 9)
+	if s := tr.stats(); s.records != 8 || !slices.Equal(pause, []int32{0}) {
+		t.Errorf("%d records of 9 were admitted and %v paused: want 8, which fill three quarters, and a pause", s.records, pause)
+	}
+	if tr.room() == 0 {
+		t.Error("there is no room for the other partition")
+	}
+	if start, _ := admit(tr, 1, 1); len(start) != 1 {
+		t.Errorf("%d records of the other partition started, want 1", len(start))
+	}
+	if n := tr.room(); n != 0 {
+		t.Errorf("room for %d records, all bytes are taken", n)
+	}
+
+	tr = openTracker(t, 1, l)
+	tr.hold(func() bool { return true })
+	if _, pause := admit(tr, 0, 4); len(pause) > 0 {
+		t.Error("paused with less than half of the bytes")
+	}
+	tr = openTracker(t, 1, l)
+	tr.hold(func() bool { return true })
+	if _, pause := admit(tr, 0, 5); !slices.Equal(pause, []int32{0}) {
+		t.Error("not paused, although what is fetched ahead takes half of the bytes")
+	}
+}
+
+// TestTrackerSharesTimers: due timers of one partition leave some of the budget to
+// the other.
+func TestTrackerSharesTimers(t *testing.T) {
+	t.Parallel()
+	tr := newTracker(limits{records: 8, waiting: 8, parked: 2, timers: 8, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
+	for id, n := range []int{20, 3} {
+		keys := map[string]*keyState{}
+		for k := range n {
+			keys[fmt.Sprint(k)] = &keyState{wake: time.Unix(1, 0)}
+		}
+		tr.restored(tr.assign(t.Context(), int32(id), completion{}), keys)
+	}
+	fired := map[int32]int{}
+	start, _ := tr.due(time.Unix(2, 0))
+	for _, j := range start {
+		fired[j.part.id]++
+	}
+	if fired[0] > 6 || fired[1] < 2 || len(start) != 8 {
+		t.Errorf("%v timers fired, want 8 and at most 6 of one partition", fired)
 	}
 }
