@@ -46,8 +46,9 @@ type Config struct {
 	// so the first ones after a start may go over it. Default 64 MiB.
 	MaxResultBytes int64
 	// MaxStateBytes bounds the state of all partitions held, about 250 bytes a
-	// key and what it holds. A stage whose state does not fit does not start.
-	// Default 1 GiB.
+	// key and what it holds. A stage whose state does not fit does not start; one that
+	// runs goes on, with a warning, also with what it takes over from one that has
+	// ended. Default 1 GiB.
 	MaxStateBytes int64
 	// RetryBudget is how long a trigger is retried before the engine gives
 	// up on it, not counting time in which the handler said Unavailable.

@@ -25,16 +25,16 @@ func (s *session) restore(parts []*partition) {
 	if err != nil {
 		return // the session ends
 	}
-	keys := map[int32]map[string]*keyState{}
+	found := map[int32]*restored{}
 	consume := map[int32]kgo.Offset{}
 	for id, p := range todo {
 		b := ends[id]
 		if b.start >= b.end {
-			s.open(p, nil)
+			s.open(p, newRestored())
 			delete(todo, id)
 			continue
 		}
-		keys[id] = map[string]*keyState{}
+		found[id] = newRestored()
 		consume[id] = kgo.NewOffset().At(b.start)
 	}
 	if len(todo) == 0 {
@@ -53,11 +53,13 @@ func (s *session) restore(parts []*partition) {
 	defer cl.Close()
 	oldest := time.Now().Add(-s.cfg.StateRetention)
 	for len(todo) > 0 {
-		fs := cl.PollFetches(s.ctx)
+		ctx, cancel := context.WithTimeout(s.ctx, time.Second) // to see which partitions were taken away
+		fs := cl.PollFetches(ctx)
+		cancel()
 		if s.ctx.Err() != nil {
 			return
 		}
-		if err := fs.Err(); err != nil {
+		if err := fs.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			s.fail(fmt.Errorf("restore state from %s: %w", s.state, err))
 			return
 		}
@@ -68,27 +70,55 @@ func (s *session) restore(parts []*partition) {
 				continue
 			}
 			if !r.Attrs.IsControl() {
-				if err := s.restoreKey(keys[p.id], r, oldest); err != nil {
+				if err := s.restoreKey(found[p.id], r, oldest); err != nil {
 					s.fail(fatalf("topic %s, partition %d, offset %d: %w", s.state, r.Partition, r.Offset, err))
 					return
 				}
 			}
 			if r.Offset+1 >= ends[p.id].end {
-				s.open(p, keys[p.id])
+				s.open(p, found[p.id])
 				delete(todo, p.id)
 			}
 		}
+		var size int64
 		for id, p := range todo { // one that was taken away may never be read to its end
 			if p.ctx.Err() != nil {
 				delete(todo, id)
+				continue
 			}
+			size += found[id].size
+		}
+		if err := s.stateFits(size); err != nil { // before it takes more memory than there is
+			s.fail(err)
+			return
 		}
 	}
 }
 
-func (s *session) restoreKey(keys map[string]*keyState, r *kgo.Record, oldest time.Time) error {
+// restored is what has been read of a partition's state.
+type restored struct {
+	keys map[string]*keyState
+	size int64
+}
+
+func newRestored() *restored { return &restored{keys: map[string]*keyState{}} }
+
+// set replaces the state of a key; nil forgets it.
+func (r *restored) set(key string, st *keyState) {
+	if old := r.keys[key]; old != nil {
+		r.size -= old.size(key)
+	}
+	if st == nil {
+		delete(r.keys, key)
+		return
+	}
+	r.keys[key] = st
+	r.size += st.size(key)
+}
+
+func (s *session) restoreKey(found *restored, r *kgo.Record, oldest time.Time) error {
 	if r.Value == nil {
-		delete(keys, string(r.Key))
+		found.set(string(r.Key), nil)
 		return nil
 	}
 	st, err := decodeState(r.Value, s.topicID)
@@ -99,24 +129,21 @@ func (s *session) restoreKey(keys map[string]*keyState, r *kgo.Record, oldest ti
 		return err
 	}
 	if st.wake.IsZero() && st.changed.Before(oldest) {
-		delete(keys, string(r.Key))
+		found.set(string(r.Key), nil)
 		return nil
 	}
-	keys[string(r.Key)] = &st
+	found.set(string(r.Key), &st)
 	return nil
 }
 
 // open lets a partition's records in.
-func (s *session) open(p *partition, keys map[string]*keyState) {
-	if keys == nil {
-		keys = map[string]*keyState{}
-	}
-	if err := s.stateFits(p, keys); err != nil {
+func (s *session) open(p *partition, found *restored) {
+	if err := s.stateFits(found.size); err != nil {
 		s.fail(err)
 		return
 	}
 	s.flow(func() (start []*job, pause, resume []int32) {
-		start, more := s.tracker.restored(p, keys)
+		start, more := s.tracker.restored(p, found.keys)
 		if more {
 			resume = []int32{p.id}
 		}
@@ -124,19 +151,24 @@ func (s *session) open(p *partition, keys map[string]*keyState) {
 	})
 	step("restored")
 	signal(s.timers)
+	st := s.tracker.stats()
+	if st.stateBytes > s.cfg.MaxStateBytes {
+		s.log.Warn("the state takes more than is allowed: allow more (MaxStateBytes), or run more processes of the stage; this one would not start again", "bytes", st.stateBytes, "allowed", s.cfg.MaxStateBytes)
+	}
+	if st.restoring == 0 {
+		s.opened.Store(true)
+	}
 }
 
-// stateFits refuses state that would not fit into memory, while nothing depends
-// on it yet.
-func (s *session) stateFits(p *partition, keys map[string]*keyState) error {
-	n := s.tracker.stats().stateBytes
-	for k, st := range keys {
-		n += st.size(k)
-	}
-	if n <= s.cfg.MaxStateBytes {
+// stateFits refuses state that does not fit with so many bytes more, but only at the
+// start of the process. Later it may be what another one held that has ended: if each
+// that takes it over ended too, none would be left.
+func (s *session) stateFits(more int64) error {
+	n := s.tracker.stats().stateBytes + more
+	if n <= s.cfg.MaxStateBytes || s.opened.Load() {
 		return nil
 	}
-	return fatalf("the state of the partitions held here takes about %d bytes with partition %d, more than the %d that are allowed: allow more (MaxStateBytes), or run more processes of the stage", n, p.id, s.cfg.MaxStateBytes)
+	return fatalf("the state of the partitions held here takes about %d bytes or more, and %d are allowed: allow more (MaxStateBytes), or run more processes of the stage", n, s.cfg.MaxStateBytes)
 }
 
 type bounds struct{ start, end int64 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"testing"
@@ -106,15 +107,33 @@ func TestStateThatDoesNotFit(t *testing.T) {
 	if got := p.stats().stateBytes; got <= 20_000 {
 		t.Fatalf("the state takes %d bytes: too little for this test", got)
 	}
+	p.current.Load().fail(errors.New("a fetch failed")) // as when others have ended, it goes on
+	c.publish("6", "x")
+	c.checkCounts(101)
 	if err := p.stop(); err != nil {
 		t.Fatal(err)
 	}
-	c.start(handler{handle: count}, small).endsWith("MaxStateBytes", "more than the 20000 that are allowed")
+	c.start(handler{handle: count}, small).endsWith("MaxStateBytes", "20000 are allowed")
 	p = c.start(handler{handle: count})
 	c.publish("7", "x")
-	c.checkCounts(101)
+	c.checkCounts(102)
 	if got, want := p.stats().stateBytes, int64(100*250); got < want || got > 2*want {
 		t.Errorf("the state takes %d bytes, want about %d", got, want)
+	}
+}
+
+func TestRestored_Size(t *testing.T) {
+	t.Parallel()
+	r := newRestored()
+	for key, st := range map[string]*keyState{"a": {value: make([]byte, 100)}, "b": {cause: "c"}} {
+		r.set(key, &keyState{value: make([]byte, 7)})
+		r.set(key, st)
+	}
+	r.set("c", &keyState{})
+	r.set("c", nil)
+	r.set("never seen", nil)
+	if want := r.keys["a"].size("a") + r.keys["b"].size("b"); r.size != want || len(r.keys) != 2 {
+		t.Errorf("%d bytes for %d keys, want %d for 2", r.size, len(r.keys), want)
 	}
 }
 

@@ -24,6 +24,8 @@ type Runner struct {
 	current atomic.Pointer[session]
 	topicID *[16]byte // of the input, once it was seen
 
+	opened atomic.Bool // see session
+
 	mu     sync.Mutex
 	fenced time.Time // when another process last fenced this one
 	oldest time.Time // the oldest record that was not committed, when that was last known

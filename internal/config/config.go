@@ -62,7 +62,7 @@ type Engine struct {
 	MaxInFlight        int           `env:"MAX_IN_FLIGHT,default=1000" min:"1" max:"100000" desc:"records, and beside them timers, that a stage works on at once in this process"`
 	MaxInFlightBytes   int64         `env:"MAX_IN_FLIGHT_BYTES,default=67108864" min:"1048576" max:"17179869184" desc:"bytes of the records that a stage works on at once"`
 	MaxResultBytes     int64         `env:"MAX_RESULT_BYTES,default=67108864" min:"1048576" max:"17179869184" desc:"bytes of results of a stage that wait for their commit; handlers wait while more would not fit"`
-	MaxStateBytes      int64         `env:"MAX_STATE_BYTES,default=1073741824" min:"1048576" max:"1099511627776" desc:"bytes that a stage may remember in this process, about 400 for a waiting import; one that has more to remember does not start"`
+	MaxStateBytes      int64         `env:"MAX_STATE_BYTES,default=1073741824" min:"1048576" max:"1099511627776" desc:"bytes that a stage may remember in this process, about 400 for a waiting import; one that has more to remember does not start, and one that runs warns of it"`
 	RetryBudget        time.Duration `env:"RETRY_BUDGET,default=15m" min:"1s" max:"24h" desc:"how long a step is tried again before the import is given up, not counting time in which the provider is down"`
 	StateRetention     time.Duration `env:"STATE_RETENTION,default=720h" min:"1h" max:"8760h" desc:"how long a finished import is remembered; its id must not be used again before"`
 	DrainTimeout       time.Duration `env:"DRAIN_TIMEOUT,default=10s" min:"100ms" max:"5m" desc:"how long a stop, or a move of partitions, waits for what runs"`
