@@ -81,7 +81,7 @@ func (c *committer) loop(ctx context.Context) {
 		case isFatal(err):
 			c.fail(err)
 			return
-		case errors.Is(err, errNoMember):
+		case errors.Is(err, errNoMember), errors.Is(err, kerr.RebalanceInProgress): // it passes, at the latest with the session
 			if !sleep(ctx, retryBackoff(refusals+5)) {
 				return
 			}
@@ -344,7 +344,7 @@ func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOff
 		return fmt.Errorf("add offsets to the transaction: %w", err)
 	}
 	step("offsets-added")
-	if err := c.flush(ctx); err != nil {
+	if err := flush(ctx, c.producer, c.cfg.TransactionTimeout); err != nil {
 		return fmt.Errorf("produce: %w", err)
 	}
 	var failed refusedError
@@ -382,10 +382,10 @@ func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOff
 // then the transaction has been aborted. The client itself (franz-go 1.22.2) could wait
 // for minutes for records of a topic that is new to it: if the flush begins when
 // those are ready, and the topic's partitions not yet among those it goes through.
-func (c *committer) flush(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.TransactionTimeout, errFlush)
+func flush(ctx context.Context, producer *kgo.Client, transactionTimeout time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, transactionTimeout, errFlush)
 	defer cancel()
-	if err := c.producer.Flush(ctx); err != nil {
+	if err := producer.Flush(ctx); err != nil {
 		return cmp.Or(context.Cause(ctx), err)
 	}
 	return nil

@@ -16,8 +16,9 @@
 //     failures; other keys never wait for it.
 //   - A record whose result was committed is never handled again, whatever
 //     crashes. State, timer, outputs and offset change together or not at all.
-//   - After a crash at most the calls in flight and the results that wait for
-//     their commit (at most 40,000: a batch on its way and one that gathers) are repeated, with the same event id.
+//   - After a crash, and where trouble with Kafka starts the clients again, at most the
+//     calls in flight and the results that wait for their commit (at most 40,000: a
+//     batch on its way and one that gathers) are repeated, with the same event id.
 //   - Memory stays within the configured bounds.
 //   - No transaction is open while a handler runs, so no reader is held up
 //     longer than the transaction timeout (10 s).
@@ -27,12 +28,16 @@
 // Exactly once is from Kafka to Kafka. What a handler does elsewhere happens at
 // least once: it is repeated after a crash between the call and its commit, so
 // calls must be safe to repeat. Readers that do not read with
-// isolation.level=read_committed see aborted records.
+// isolation.level=read_committed see aborted records. A topic without replicas may
+// lose the markers of a transaction when its broker is killed (Kafka 4.4.0): its
+// readers then wait until a person ends that transaction.
 //
 // Memory is bounded by settings: admitted records, results that wait for their
 // commit, and state; the clients' fetch and produce buffers come on top (about
-// 8 and 16 MiB). State that does not fit stops the start of the stage with a
-// clear error. One result may have 32 MiB, one event about 1 MB.
+// 8 MiB a broker, compressed, and 16 MiB). State that does not fit stops the start
+// of the stage with a clear error; later it goes on with a warning, because it may
+// have taken over what another process held. One result may have 32 MiB, one event
+// about 1 MB.
 //
 // # The life of one record
 //
@@ -71,7 +76,11 @@
 // empty record that wakes its key.
 //
 // While a handler says [Unavailable] the stage is held: nothing new is admitted,
-// no timer fires, and one trigger at a time tries again until one gets through.
+// no timer fires, and one trigger at a time tries again until one gets through, also
+// of those that failed in another way. A failure meanwhile does not spend the budget.
+//
+// A handler whose context has ended must return. One that does not is left behind
+// after a second, and what it returns is thrown away.
 //
 // A commit that fails is repeated. A commit whose answer is lost is looked up:
 // a new producer ends the old one's transaction, then the group's offsets say

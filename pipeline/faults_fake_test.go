@@ -57,6 +57,10 @@ func TestErrorAnswers(t *testing.T) {
 		{"unknown", []kmsg.Key{kmsg.EndTxn}, kerr.UnknownServerError},
 		{"abortable", []kmsg.Key{kmsg.EndTxn}, kerr.TransactionAbortable},
 		{"session", []kmsg.Key{kmsg.Heartbeat}, kerr.UnknownMemberID},
+		{"idle for days", []kmsg.Key{kmsg.TxnOffsetCommit}, kerr.InvalidProducerIDMapping},
+		{"idle for days", []kmsg.Key{kmsg.Produce}, kerr.InvalidProducerIDMapping},
+		{"rebalance", []kmsg.Key{kmsg.TxnOffsetCommit}, kerr.RebalanceInProgress},
+		{"rebalance", []kmsg.Key{kmsg.OffsetCommit}, kerr.RebalanceInProgress},
 	} {
 		for _, times := range []int{1, 3} {
 			t.Run(fmt.Sprintf("%s %v x%d", f.name, f.keys, times), func(t *testing.T) {
@@ -66,12 +70,51 @@ func TestErrorAnswers(t *testing.T) {
 				c.run(handler{handle: countSome}, func(cfg *Config) {
 					cfg.SessionTimeout, cfg.TransactionTimeout = 6*time.Second, 3*time.Second
 				})
+				var hit *kfake.FaultHandle
 				c.publishRounds(5, 10, func() {
-					fake.Fault(kfake.Fault{Keys: f.keys, Err: f.err, Count: times, When: ofStage})
+					if f.keys[0] == kmsg.OffsetFetch { // asked only by who does not know an outcome
+						fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}})
+					}
+					hit = fake.Fault(kfake.Fault{Keys: f.keys, Err: f.err, Count: times, When: ofStage})
 				})
+				if f.keys[0] == kmsg.OffsetCommit {
+					c.commitOffsetsAlone()
+				}
+				eventually(t, "the fault has happened", func() bool { return hit.Hits() > 0 })
 				c.checkCounts(5 * 10)
 			})
 		}
+	}
+}
+
+// TestRecoveryDoesNotGiveUp leaves the outcome of a commit unknown, which took place,
+// for five minutes: nothing can be asked, so nothing else may be committed.
+func TestRecoveryDoesNotGiveUp(t *testing.T) {
+	for _, asked := range []kmsg.Key{kmsg.InitProducerID, kmsg.OffsetFetch} {
+		t.Run(asked.Name(), func(t *testing.T) {
+			virtually(t, func(t *testing.T, c *cluster, fake *kfake.Cluster) {
+				faulty := newFaultyNet()
+				c.run(handler{handle: count}, c.over(faulty))
+				c.publish("a", "x")
+				c.checkCounts(1)
+				down := fake.Fault(kfake.Fault{Keys: []kmsg.Key{asked}, Err: kerr.CoordinatorNotAvailable, Count: -1, When: func(r kmsg.Request) bool {
+					init, ok := r.(*kmsg.InitProducerIDRequest)
+					return !ok || init.TransactionalID != nil
+				}})
+				faulty.spoilEndTxn(1)
+				c.publish("a", "x")
+				time.Sleep(10 * time.Second)
+				c.publish("a", "x")
+				c.publish("b", "x")
+				time.Sleep(5 * time.Minute)
+				c.checkCounts(2)
+				if down.Hits() < 10 {
+					t.Errorf("the cluster was asked %d times in five minutes", down.Hits())
+				}
+				down.Remove()
+				c.checkCounts(4)
+			})
+		})
 	}
 }
 

@@ -60,6 +60,27 @@ func (h *hold) wait(ctx context.Context, after time.Duration, was bool) (probe, 
 		h.waiting = append(h.waiting, w)
 		h.schedule()
 	})
+	return h.await(ctx, w)
+}
+
+// join is wait for a trigger that failed in another way: where the stage is held it
+// gets in line, else it may go on at once.
+func (h *hold) join(ctx context.Context) (probe, ok bool) {
+	w := &waiter{turn: make(chan struct{})}
+	held := false
+	h.do(func() {
+		if held = h.held; held {
+			h.waiting = append(h.waiting, w)
+			h.schedule()
+		}
+	})
+	if !held {
+		return false, true
+	}
+	return h.await(ctx, w)
+}
+
+func (h *hold) await(ctx context.Context, w *waiter) (probe, ok bool) {
 	select {
 	case <-w.turn:
 		return w.probe, true

@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -163,11 +164,13 @@ func TestStopIsBounded(t *testing.T) {
 	for name, c := range map[string]struct {
 		frozen func(kmsg.Key) bool
 		busy   bool // a result waits for its commit
+		deaf   bool // no, its handler does not even return
 		most   time.Duration
 	}{
-		"leaving":             {func(k kmsg.Key) bool { return k == kmsg.LeaveGroup }, false, leaveTimeout + time.Second},
-		"everything, idle":    {func(kmsg.Key) bool { return true }, false, leaveTimeout + time.Second},
-		"everything, at work": {func(kmsg.Key) bool { return true }, true, 10*time.Second + leaveTimeout + time.Second},
+		"leaving":             {func(k kmsg.Key) bool { return k == kmsg.LeaveGroup }, false, false, leaveTimeout + time.Second},
+		"everything, idle":    {func(kmsg.Key) bool { return true }, false, false, leaveTimeout + time.Second},
+		"everything, at work": {func(kmsg.Key) bool { return true }, true, false, 10*time.Second + leaveTimeout + time.Second},
+		"nothing, at work":    {nil, true, true, 10*time.Second + lateWork + time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, func(t *testing.T, cl *cluster, _ *kfake.Cluster) {
@@ -188,16 +191,53 @@ func TestStopIsBounded(t *testing.T) {
 				}
 				faulty.freeze(c.frozen)
 				time.AfterFunc(10*time.Minute, func() { faulty.freeze(nil) }) // else a failure of this test would hang
-				close(proceed)
+				deaf := time.AfterFunc(10*time.Minute, func() { close(proceed) })
+				if !c.deaf && deaf.Stop() {
+					close(proceed)
+				}
 				began := time.Now()
 				p.stop()
 				if d := time.Since(began); d > c.most {
 					t.Errorf("the stop took %s, want at most %s", d, c.most)
 				}
+				if c.deaf && deaf.Stop() {
+					close(proceed)
+				}
 				faulty.freeze(nil)
 			})
 		})
 	}
+}
+
+// TestRestartIsBounded: a handler that does not return does not keep the clients from
+// starting again, and what it returns when it does is of no use to anybody.
+func TestRestartIsBounded(t *testing.T) {
+	virtually(t, func(t *testing.T, c *cluster, _ *kfake.Cluster) {
+		var n calls
+		entered, proceed := make(chan struct{}), make(chan struct{})
+		p := c.start(handler{handle: func(ctx context.Context, tr Trigger, s State) (Result, error) {
+			if tr.Key == "slow" && n.add(tr.Key) == 1 {
+				close(entered)
+				<-proceed
+			}
+			return count(ctx, tr, s)
+		}})
+		c.publish("slow", "x")
+		<-entered
+		deaf := time.AfterFunc(10*time.Minute, func() { close(proceed) })
+		began := time.Now()
+		p.current.Load().fail(errors.New("a fetch failed"))
+		c.publish("k", "x")
+		c.checkCounts(2)
+		if d := time.Since(began); d > time.Minute {
+			t.Errorf("the restart took %s", d)
+		}
+		if deaf.Stop() {
+			close(proceed)
+		}
+		c.publish("slow", "x")
+		c.checkCounts(3)
+	})
 }
 
 // TestDrainIsBounded lets a member come while handlers hang that do not listen:

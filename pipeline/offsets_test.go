@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -192,5 +193,19 @@ func TestPassedOffsetsAreDropped(t *testing.T) {
 	}
 	if got := tr.pick(10, 100, false).parts[0].done; got.base != 12 || len(got.unfinished) > 0 {
 		t.Errorf("after all is finished %+v, want base 12", got)
+	}
+}
+
+// TestTakeKeepsRecordsBesideAnError: a fetch may bring both.
+func TestTakeKeepsRecordsBesideAnError(t *testing.T) {
+	t.Parallel()
+	s := &session{topic: "in", stage: Stage{Input: "in"}, tracker: newTracker(limits{records: 8, waiting: 8, parked: 8, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})}
+	p := s.tracker.assign(t.Context(), 0, completion{})
+	broken := errors.New("broken")
+	err := s.take(kgo.Fetches{{Topics: []kgo.FetchTopic{{Topic: "in", Partitions: []kgo.FetchPartition{
+		{Partition: 0, Err: broken, Records: []*kgo.Record{{Offset: 0}, {Offset: 1}}},
+	}}}}})
+	if !errors.Is(err, broken) || isFatal(err) || len(p.parked) != 2 {
+		t.Errorf("got %d records and %v, want 2 and the error", len(p.parked), err)
 	}
 }

@@ -213,3 +213,32 @@ func TestHeldStageTakesNothingIn(t *testing.T) {
 		}
 	})
 }
+
+// TestOutageBesideOtherErrors: while the stage is held, a trigger that fails in
+// another way does not spend its budget, and is no faster than the probes.
+func TestOutageBesideOtherErrors(t *testing.T) {
+	virtually(t, func(t *testing.T, c *cluster, _ *kfake.Cluster) {
+		const outage = 20 * time.Minute
+		back := time.Now().Add(outage)
+		var tried calls
+		c.start(handler{handle: func(ctx context.Context, tr Trigger, s State) (Result, error) {
+			if time.Now().Before(back) {
+				tried.add(tr.Key)
+				if tr.Key == "other" {
+					return Result{}, errors.New("the world is odd")
+				}
+				return Result{}, Unavailable(errors.New("down"), 0)
+			}
+			return count(ctx, tr, s)
+		}}, func(cfg *Config) { cfg.RetryBudget = time.Minute })
+		c.publish("other", "x")
+		time.Sleep(time.Second)
+		c.publish("down", "x")
+		time.Sleep(outage + time.Minute)
+		c.checkCounts(2)
+		c.read("dead-letters", 0)
+		if n, most := tried.total(), int(outage/unavailableAfter)+4; n > most || tried.n["other"] < 10 {
+			t.Errorf("attempts %v in %s, want at most %d, one every %s, and some of each", tried.n, outage, most, unavailableAfter)
+		}
+	})
+}

@@ -241,7 +241,7 @@ func (r *redrive) transact(ctx context.Context) (err error) {
 		r.producer.Produce(ctx, l.origin(), promise)
 		r.producer.Produce(ctx, l.redriven(r.topic, now), promise)
 	}
-	if err := r.producer.Flush(ctx); err != nil {
+	if err := flush(ctx, r.producer, redriveTimeout); err != nil {
 		return fmt.Errorf("produce: %w", err)
 	}
 	if failed != nil {

@@ -20,6 +20,7 @@ type session struct {
 	instance string
 	log      *slog.Logger
 	fencedBy func(error) error
+	opened   *atomic.Bool // by this process: the state of all partitions that it held at once
 
 	topic   string // input, as the cluster knows it
 	topicID [16]byte
@@ -57,7 +58,7 @@ func (r *Runner) runSession(ctx context.Context) error {
 	sctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	s := &session{
-		stage: r.stage, cfg: r.cfg, instance: r.instance, log: r.log, fencedBy: r.fencedBy,
+		stage: r.stage, cfg: r.cfg, instance: r.instance, log: r.log, fencedBy: r.fencedBy, opened: &r.opened,
 		topic: r.cfg.TopicPrefix + r.stage.Input,
 		group: GroupName(r.cfg.TopicPrefix, r.cfg.Group, r.stage.Name),
 		state: StateTopic(r.cfg.TopicPrefix, r.cfg.Group, r.stage.Name),
@@ -137,11 +138,26 @@ func (r *Runner) runSession(ctx context.Context) error {
 	s.consumer.CloseAllowingRebalance()
 	cut.Stop()
 	s.tracker.forget(nil) // what was assigned meanwhile
-	s.work.Wait()
+	s.awaitWork()
 	if err := context.Cause(sctx); !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
+}
+
+// awaitWork waits for handlers, whose context has ended, and for restores. What a
+// handler returns that comes later is of no use to anybody.
+func (s *session) awaitWork() {
+	done := make(chan struct{})
+	go func() {
+		s.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(lateWork):
+		s.log.Error("handlers go on although their context has ended, and are left behind: they must return then", "after", lateWork)
+	}
 }
 
 // fail ends the session with an error.
@@ -151,6 +167,9 @@ func (s *session) fail(err error) { s.cancel(s.fencedBy(s.explained(err))) }
 // next trigger runs on what they want. A key that is hot with quick handlers does
 // so many in a commit; what they may take in memory is bounded beside it.
 const maxAhead = 250
+
+// lateWork is how long handlers may still take when everything else has ended.
+const lateWork = time.Second
 
 // leaveTimeout bounds how long leaving the group may take.
 const leaveTimeout = 3 * time.Second

@@ -11,16 +11,18 @@ import (
 // state of its key to what is to be published, remembered and woken for.
 //
 // The engine calls a Handler from many goroutines at once, but never twice at
-// the same time for one key of one partition. A call may be repeated after a
-// crash or a lost commit, so what Handle does outside Kafka must be safe to
-// repeat. What it returns takes effect exactly once.
+// the same time for one key of one partition, unless the first call goes on after
+// its context has ended. A call may be repeated after a crash or a lost commit, so
+// what Handle does outside Kafka must be safe to repeat. What it returns takes
+// effect exactly once.
 type Handler interface {
 	// Handle does one step. It sends nothing itself: events, new state and
 	// wake time are returned and committed in one transaction.
 	//
 	// An error made by [Permanent] gives the trigger up at once, one made by
 	// [Unavailable] waits without counting an attempt, any other error and a
-	// panic are retried in place until the retry budget is spent.
+	// panic are retried in place until the retry budget is spent. The text of any
+	// error may get into the log and a dead letter: no personal data, no secrets.
 	Handle(ctx context.Context, t Trigger, s State) (Result, error)
 
 	// GaveUp says what to publish and remember beside the dead letter when

@@ -105,7 +105,10 @@ func (s *session) handle(j *job) (out *outcome, at time.Time) {
 		}
 		wait := min(retryFirst<<min(a.count-1, 10), retryMost)
 		wait += rand.N(wait/2 + 1)
-		if spent += took + wait; spent > s.cfg.RetryBudget {
+		if !s.hold.on() { // then it may have to do with why
+			spent += took + wait
+		}
+		if spent > s.cfg.RetryBudget {
 			class := classRetriesExhausted
 			if _, ok := errors.AsType[*panicError](err); ok {
 				class = classPanicked
@@ -117,6 +120,10 @@ func (s *session) handle(j *job) (out *outcome, at time.Time) {
 		s.cfg.Metrics.trigger(s.stage.Name, triggerRetried, took)
 		s.logTrigger(j, slog.LevelWarn, "failed, will be retried", a, "in", wait, "err", oneLine(err.Error()))
 		if !sleep(j.part.open, wait) {
+			return nil, at
+		}
+		var on bool
+		if probe, on = s.hold.join(j.part.open); !on {
 			return nil, at
 		}
 	}
