@@ -82,6 +82,7 @@ func (c *committer) loop(ctx context.Context) {
 			c.fail(err)
 			return
 		case errors.Is(err, errNoMember), errors.Is(err, kerr.RebalanceInProgress): // it passes, at the latest with the session
+			c.log.Debug("commit waits for the group", "err", err)
 			if !sleep(ctx, retryBackoff(refusals+5)) {
 				return
 			}

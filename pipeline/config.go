@@ -47,8 +47,8 @@ type Config struct {
 	MaxResultBytes int64
 	// MaxStateBytes bounds the state of all partitions held, about 250 bytes a
 	// key and what it holds. A stage whose state does not fit does not start; one that
-	// runs goes on, with a warning, also with what it takes over from one that has
-	// ended. Default 1 GiB.
+	// has started goes on, with a warning every hour, also with what it takes over
+	// from one that has ended. Default 1 GiB.
 	MaxStateBytes int64
 	// RetryBudget is how long a trigger is retried before the engine gives
 	// up on it, not counting time in which the handler said Unavailable.

@@ -32,6 +32,7 @@ type hold struct {
 type waiter struct {
 	turn  chan struct{} // closed when it may try
 	probe bool          // it goes alone, to see; set before turn is closed
+	other bool          // it has failed in another way: no reason to hold on
 }
 
 // do changes the hold and tells about it.
@@ -66,7 +67,7 @@ func (h *hold) wait(ctx context.Context, after time.Duration, was bool) (probe, 
 // join is wait for a trigger that failed in another way: where the stage is held it
 // gets in line, else it may go on at once.
 func (h *hold) join(ctx context.Context) (probe, ok bool) {
-	w := &waiter{turn: make(chan struct{})}
+	w := &waiter{turn: make(chan struct{}), other: true}
 	held := false
 	h.do(func() {
 		if held = h.held; held {
@@ -109,12 +110,12 @@ func (h *hold) probed(success bool) {
 	})
 }
 
-// schedule sees to it that somebody probes. Where nobody is left who could, the
-// hold opens: it would stay closed for ever.
+// schedule sees to it that somebody probes. Where nobody is left who has met
+// [Unavailable], the hold opens: it might stay closed for ever.
 func (h *hold) schedule() {
 	switch {
 	case !h.held || h.probing:
-	case len(h.waiting) == 0:
+	case !slices.ContainsFunc(h.waiting, func(w *waiter) bool { return !w.other }):
 		h.open()
 	case h.next == nil:
 		h.next = time.AfterFunc(h.after, func() { h.do(h.send) })

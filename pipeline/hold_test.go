@@ -168,4 +168,27 @@ func TestHoldOpensWhenNobodyIsLeft(t *testing.T) {
 			l.check(t, "0: held true", "5: a probes true", "5: held false")
 		})
 	})
+	t.Run("others have failed otherwise", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			h, l := newHold()
+			if probe, ok := h.join(t.Context()); probe || !ok {
+				t.Errorf("got %t, %t where nothing is held, want to go on at once", probe, ok)
+			}
+			l.meet(t.Context(), h, "a", false, func(bool) { h.probed(false) })
+			time.Sleep(time.Second)
+			for range 2 {
+				go func() {
+					if probe, ok := h.join(t.Context()); probe || !ok {
+						t.Errorf("got %t, %t, want all to go on together", probe, ok)
+					}
+					l.add("b goes on")
+				}()
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			slices.Sort(l.lines)
+			l.check(t, "0: held true", "5: a probes true", "5: b goes on", "5: b goes on", "5: held false")
+		})
+	})
 }

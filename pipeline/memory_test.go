@@ -116,7 +116,7 @@ func TestInputsAreBounded(t *testing.T) {
 		records = 90
 		size    = 100 << 10
 		limit   = 1 << 20
-		fetch   = testPartitions * 256 << 10 // what one poll may bring beside it
+		fetch   = testPartitions << 20 // what one poll may bring beside it: a batch of each partition
 	)
 	proceed := make(chan struct{})
 	p := c.start(handler{handle: func(ctx context.Context, tr Trigger, s State) (Result, error) {

@@ -58,11 +58,12 @@ func (p *pool) call() {
 	}
 }
 
-// worker takes jobs until there are none and enough others wait.
+// worker takes jobs until there are none and enough others wait. When the context has
+// ended it takes no more: others may be at work on the same keys.
 func (p *pool) worker() {
 	called := true
 	var next []*job
-	for {
+	for p.ctx.Err() == nil {
 		j, ok := p.take(called, next)
 		if ok {
 			called, next = false, p.run(j)

@@ -151,12 +151,16 @@ func (s *session) open(p *partition, found *restored) {
 	})
 	step("restored")
 	signal(s.timers)
-	st := s.tracker.stats()
-	if st.stateBytes > s.cfg.MaxStateBytes {
-		s.log.Warn("the state takes more than is allowed: allow more (MaxStateBytes), or run more processes of the stage; this one would not start again", "bytes", st.stateBytes, "allowed", s.cfg.MaxStateBytes)
-	}
-	if st.restoring == 0 {
+	if st := s.tracker.stats(); st.partitions > 0 && st.restoring == 0 {
 		s.opened.Store(true)
+		s.warnOfState()
+	}
+}
+
+// warnOfState tells about state that takes more than is allowed.
+func (s *session) warnOfState() {
+	if n := s.tracker.stats().stateBytes; n > s.cfg.MaxStateBytes {
+		s.log.Warn("the state takes more than is allowed, so this process would not start again: allow more (MaxStateBytes), or run more processes of the stage", "bytes", n, "allowed", s.cfg.MaxStateBytes)
 	}
 }
 

@@ -70,6 +70,28 @@ func TestRestoreWaitsForLateMarkers(t *testing.T) {
 	}
 }
 
+// TestStateThatDoesNotFitIsSeenEarly: not when all of it is there, which a transaction
+// that hangs may keep from happening.
+func TestStateThatDoesNotFitIsSeenEarly(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	var recs []*kgo.Record
+	for k := range 100 {
+		recs = append(recs, c.stateRecord(1, strconv.Itoa(k), keyState{value: []byte("1"), changed: time.Now()}))
+	}
+	c.produceTo(recs...)
+	cl := c.client(kgo.TransactionalID(c.prefix+"predecessor"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err := cl.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	r := c.stateRecord(1, "k", keyState{value: []byte("1"), changed: time.Now()})
+	r.Topic = c.prefix + r.Topic
+	if err := cl.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	c.start(handler{handle: count}, func(cfg *Config) { cfg.MaxStateBytes = 20_000 }).endsWith("20000 are allowed")
+}
+
 func TestRestoreRefusesWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	good := keyState{value: []byte("1"), changed: time.Now()}

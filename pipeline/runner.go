@@ -47,8 +47,8 @@ func NewRunner(stage Stage, cfg Config) (*Runner, error) {
 
 // Run handles records and timers until ctx is cancelled; then it stops taking
 // new ones, waits for what runs and its commit (at most Config.DrainTimeout),
-// and returns nil. It blocks until everything inside has ended. It must be
-// called once.
+// and returns nil. It blocks until everything inside has ended, but for handlers
+// that go on after their context has. It must be called once.
 //
 // Trouble with Kafka restarts the clients, for ever, from what the cluster says
 // was committed. An error is returned only for what a person must mend: a

@@ -572,7 +572,7 @@ func TestTrackerBoundsBytes(t *testing.T) {
 		return tr.admit(ins)
 	}
 	tr := openTracker(t, 2, l)
-	_, pause := admit(tr, 0, 9)
+	start, pause := admit(tr, 0, 9)
 	if s := tr.stats(); s.records != 8 || !slices.Equal(pause, []int32{0}) {
 		t.Errorf("%d records of 9 were admitted and %v paused: want 8, which fill three quarters, and a pause", s.records, pause)
 	}
@@ -584,6 +584,10 @@ func TestTrackerBoundsBytes(t *testing.T) {
 	}
 	if n := tr.room(); n != 0 {
 		t.Errorf("room for %d records, all bytes are taken", n)
+	}
+	tr.finish(start[0], &outcome{size: 1}, time.Time{})
+	if resume := tr.commitAll(false); !slices.Equal(resume, []int32{0}) || tr.stats().records != 9 || tr.room() == 0 {
+		t.Errorf("after a commit %v goes on with %d records: want the one that waited to be among 9, and room", resume, tr.stats().records)
 	}
 
 	tr = openTracker(t, 1, l)
@@ -617,5 +621,17 @@ func TestTrackerSharesTimers(t *testing.T) {
 	}
 	if fired[0] > 6 || fired[1] < 2 || len(start) != 8 {
 		t.Errorf("%v timers fired, want 8 and at most 6 of one partition", fired)
+	}
+	n := 0
+	for len(start) > 0 { // the others fire when there is room
+		for _, j := range start {
+			tr.finish(j, &outcome{size: 1}, time.Unix(2, 0))
+		}
+		n += len(start)
+		tr.commitAll(false)
+		start, _ = tr.due(time.Unix(2, 0))
+	}
+	if n != 23 {
+		t.Errorf("%d of 23 timers fired", n)
 	}
 }
