@@ -157,7 +157,7 @@ func (t *tracker) apply(p *partition, jobs []*job) (start []*job, resume bool) {
 			start = t.advance(start, p, j.lane)
 		}
 	}
-	start = t.refill(start, p)
+	start = t.refill(start)
 	return t.dequeue(start), t.resume(p)
 }
 

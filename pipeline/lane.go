@@ -237,7 +237,7 @@ func (t *tracker) finish(j *job, out *outcome, now time.Time) (start []*job, n n
 		l.finished++
 		start = t.advance(t.chain(nil, j, now), p, l)
 	}
-	start = t.refill(start, p)
+	start = t.refill(start)
 	return t.dequeue(start), news{commit: true, urgent: t.urgent(), room: t.roomLocked() > 0}
 }
 

@@ -264,31 +264,39 @@ func (t *tracker) unpark(start []*job, p *partition) []*job {
 		return start
 	}
 	for len(p.parked) > 0 && t.fits(p, p.parked[0].rec.Offset) {
-		in := p.parked[0]
-		p.parked[0], p.parked = nil, p.parked[1:]
-		t.parked--
-		if p.paused {
-			t.stuck--
-		}
-		p.ahead -= in.size
-		t.count(p, 0, 0, -in.size)
-		start = t.admitOne(start, p, in)
+		start = t.unparkOne(start, p)
 	}
 	return start
 }
 
-// refill admits parked records where one of p has finished or was committed: those
-// of p, and those of others if there is room.
-func (t *tracker) refill(start []*job, p *partition) []*job {
-	if t.parked == 0 || t.waiting >= t.limits.waiting {
-		return start
+func (t *tracker) unparkOne(start []*job, p *partition) []*job {
+	in := p.parked[0]
+	p.parked[0], p.parked = nil, p.parked[1:]
+	t.parked--
+	if p.paused {
+		t.stuck--
 	}
-	start = t.unpark(start, p)
-	if t.parked == 0 || t.records-t.waiting >= t.limits.records {
-		return start
-	}
-	for _, other := range t.parts {
-		start = t.unpark(start, other)
+	p.ahead -= in.size
+	t.count(p, 0, 0, -in.size)
+	return t.admitOne(start, p, in)
+}
+
+// refill admits parked records where some have finished or were committed: first
+// those of the partition that has the fewest at work. A partition with few keys takes
+// long for each record; else it would come to have all the room.
+func (t *tracker) refill(start []*job) []*job {
+	for t.parked > 0 && t.waiting < t.limits.waiting && t.records-t.waiting < t.limits.records {
+		var next *partition
+		for _, p := range t.parts {
+			if len(p.parked) > 0 && p.ready && !p.draining && t.fits(p, p.parked[0].rec.Offset) &&
+				(next == nil || p.records-p.waiting < next.records-next.waiting) {
+				next = p
+			}
+		}
+		if next == nil {
+			break
+		}
+		start = t.unparkOne(start, next)
 	}
 	return start
 }
@@ -451,12 +459,9 @@ func (t *tracker) roomLocked() int {
 	}
 	// Some more than may run: the client fetches from a broker only when it has
 	// given away all that it had from there, and meanwhile nobody is to wait. But
-	// where there is room, what a partition has that can take no more is no help.
+	// what a partition has that can take no more is no help to the others.
 	free := t.limits.records - (t.records - t.waiting)
-	ahead := t.limits.parked - t.parked
-	if free > 0 {
-		ahead += t.stuck
-	}
+	ahead := t.limits.parked - t.parked + t.stuck
 	room := min(free+ahead, t.limits.waiting-t.waiting)
 	// Not for each one that finishes: a poll costs more than a record.
 	if room < t.limits.records/100 {

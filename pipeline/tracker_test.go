@@ -635,3 +635,33 @@ func TestTrackerSharesTimers(t *testing.T) {
 		t.Errorf("%d of 23 timers fired", n)
 	}
 }
+
+// TestTrackerSharesRoom: where there is no more room, what finishes makes room for the
+// partition that has the least, and records of those that wait are still fetched.
+func TestTrackerSharesRoom(t *testing.T) {
+	t.Parallel()
+	tr := openTracker(t, 3, limits{records: 8, waiting: 100, parked: 2, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
+	admit := func(id int32, n int) []*job {
+		var ins []*input
+		for i := range int64(n) {
+			ins = append(ins, &input{rec: Record{Partition: id, Offset: i}, size: 1})
+		}
+		start, _ := tr.admit(ins)
+		return start
+	}
+	slow := admit(0, 10)
+	for id := range int32(2) {
+		if tr.room() == 0 {
+			t.Fatalf("no record of partition %d can be fetched", id+1)
+		}
+		admit(id+1, 5)
+	}
+	for _, j := range slow[:4] {
+		tr.finish(j, &outcome{size: 1}, time.Time{})
+	}
+	for id, p := range tr.parts {
+		if got := p.records - p.waiting; got < 2 || got > 3 {
+			t.Errorf("partition %d has %d records at work, want 2 or 3 of 8", id, got)
+		}
+	}
+}
