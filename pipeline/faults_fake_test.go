@@ -72,10 +72,10 @@ func TestErrorAnswers(t *testing.T) {
 				})
 				var hit *kfake.FaultHandle
 				c.publishRounds(5, 10, func() {
+					hit = fake.Fault(kfake.Fault{Keys: f.keys, Err: f.err, Count: times, When: ofStage})
 					if f.keys[0] == kmsg.OffsetFetch { // asked only by who does not know an outcome
 						fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}})
 					}
-					hit = fake.Fault(kfake.Fault{Keys: f.keys, Err: f.err, Count: times, When: ofStage})
 				})
 				if f.keys[0] == kmsg.OffsetCommit {
 					c.commitOffsetsAlone()
@@ -115,6 +115,36 @@ func TestRecoveryDoesNotGiveUp(t *testing.T) {
 				c.checkCounts(4)
 			})
 		})
+	}
+}
+
+// TestRebalanceInProgressPasses: however often a commit is told so, what runs goes on.
+func TestRebalanceInProgressPasses(t *testing.T) {
+	t.Parallel()
+	fake := startFake(t)
+	c := newClusterAt(t, fake.ListenAddrs())
+	var n calls
+	entered, proceed := make(chan struct{}, 10), make(chan struct{})
+	c.run(handler{handle: func(ctx context.Context, tr Trigger, s State) (Result, error) {
+		if tr.Key == "slow" {
+			n.add(tr.Key)
+			entered <- struct{}{}
+			select {
+			case <-proceed:
+			case <-ctx.Done():
+			}
+		}
+		return countSome(ctx, tr, s)
+	}})
+	c.publish("slow", "x")
+	<-entered
+	told := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.RebalanceInProgress, Count: 2 * maxRefusals})
+	c.publish("0", "skip")
+	eventually(t, "a commit was told so often", func() bool { return told.Hits() == 2*maxRefusals })
+	close(proceed)
+	c.checkCounts(1)
+	if got := n.total(); got != 1 {
+		t.Errorf("the record was handled %d times, want 1", got)
 	}
 }
 

@@ -46,7 +46,7 @@ func (n *faultyNet) dial(ctx context.Context, network, addr string) (net.Conn, e
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.conns = append(n.conns, c)
-	return &faultyConn{Conn: c, net: n}, nil
+	return &faultyConn{Conn: c, net: n, faults: map[uint32]fault{}}, nil
 }
 
 // cut ends all connections.
@@ -112,15 +112,23 @@ type faultyConn struct {
 	ended    bool        // nothing waits on it any more; guarded by the net's mutex
 	deadline *time.Timer // of writes; nil: there never was one; likewise
 
-	mu    sync.Mutex
-	lose  bool
-	spoil bool
-	rest  []byte // of an answer that was read whole
+	mu     sync.Mutex
+	faults map[uint32]fault // of answers to come, by correlation id
+
+	rest []byte // of the answer that was read last
 }
 
+// fault is what happens to an answer.
+type fault int
+
+const (
+	lost  fault = iota + 1 // the connection ends instead of it
+	spoil                  // it says UNKNOWN_SERVER_ERROR
+)
+
 func (c *faultyConn) Write(b []byte) (int, error) {
-	if len(b) >= 6 {
-		key := kmsg.Key(binary.BigEndian.Uint16(b[4:]))
+	if len(b) >= 12 { // length 4, key 2, version 2, correlation id 4
+		key, id := kmsg.Key(binary.BigEndian.Uint16(b[4:])), binary.BigEndian.Uint32(b[8:])
 		if !c.waitThawed(key) {
 			return 0, os.ErrDeadlineExceeded
 		}
@@ -128,11 +136,10 @@ func (c *faultyConn) Write(b []byte) (int, error) {
 		c.mu.Lock()
 		if c.net.lose[key] > 0 {
 			c.net.lose[key]--
-			c.lose = true
-		}
-		if key == kmsg.EndTxn && c.net.spoil > 0 {
+			c.faults[id] = lost
+		} else if key == kmsg.EndTxn && c.net.spoil > 0 {
 			c.net.spoil--
-			c.spoil = true
+			c.faults[id] = spoil
 		}
 		c.mu.Unlock()
 		c.net.mu.Unlock()
@@ -176,36 +183,40 @@ func (c *faultyConn) endAt(t time.Time) {
 }
 
 func (c *faultyConn) Read(b []byte) (int, error) {
-	if len(c.rest) > 0 {
-		n := copy(b, c.rest)
-		c.rest = c.rest[n:]
-		return n, nil
+	if len(c.rest) == 0 {
+		if err := c.readAnswer(); err != nil {
+			return 0, err
+		}
 	}
-	n, err := c.Conn.Read(b) // an answer is there, so the broker has acted
+	n := copy(b, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+// readAnswer reads one answer, whole, and breaks it if it is to be broken: length 4,
+// correlation id 4; that to EndTxn goes on with tags 1, throttle 4, error code.
+func (c *faultyConn) readAnswer() error {
+	answer := make([]byte, 4)
+	if _, err := io.ReadFull(c.Conn, answer); err != nil {
+		return err
+	}
+	answer = append(answer, make([]byte, binary.BigEndian.Uint32(answer))...)
+	if _, err := io.ReadFull(c.Conn, answer[4:]); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case err != nil:
-	case c.lose:
+	id := binary.BigEndian.Uint32(answer[4:])
+	switch c.faults[id] { // the broker has acted
+	case lost:
 		c.Conn.Close()
-		return 0, io.ErrUnexpectedEOF
-	case c.spoil:
-		// The answer, whole: length 4, correlation id 4, tags 1, throttle 4, error code.
-		c.spoil = false
-		answer := append([]byte{}, b[:n]...)
-		for len(answer) < 4 || len(answer) < 4+int(binary.BigEndian.Uint32(answer)) {
-			more := make([]byte, 64)
-			m, err := c.Conn.Read(more)
-			if err != nil {
-				return 0, err
-			}
-			answer = append(answer, more[:m]...)
-		}
+		return io.ErrUnexpectedEOF
+	case spoil:
 		binary.BigEndian.PutUint16(answer[13:], 0xffff)
-		n = copy(b, answer)
-		c.rest = answer[n:]
 	}
-	return n, err
+	delete(c.faults, id)
+	c.rest = answer
+	return nil
 }
 
 // checkCounts reads n outputs of the counting stage: per key they must be 1, 2, 3, …
@@ -237,10 +248,10 @@ func TestLostAnswers(t *testing.T) {
 					cfg.SessionTimeout, cfg.TransactionTimeout = 6*time.Second, 3*time.Second
 				})
 				c.publishRounds(5, 10, func() {
+					faulty.arm(keys, times)
 					if keys[0] == kmsg.InitProducerID || keys[0] == kmsg.OffsetFetch { // part of finding out an outcome
 						faulty.spoilEndTxn(1)
 					}
-					faulty.arm(keys, times)
 				})
 				if keys[0] == kmsg.OffsetCommit {
 					c.commitOffsetsAlone()
