@@ -160,7 +160,7 @@ func (s *session) timerLoop(ctx context.Context) {
 		case <-s.timers:
 		case <-sweep.C:
 			s.tracker.forgetIdle(time.Now().Add(-s.cfg.StateRetention))
-			s.warnOfState()
+			s.warnOfState(s.tracker.stats().stateBytes)
 		case <-ctx.Done():
 		}
 	}

@@ -175,11 +175,12 @@ func TestStopIsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, func(t *testing.T, cl *cluster, _ *kfake.Cluster) {
 				faulty := newFaultyNet()
-				entered, proceed := make(chan struct{}), make(chan struct{})
+				entered, hang := make(chan struct{}), make(chan struct{})
+				release := sync.OnceFunc(func() { close(hang) })
 				p := cl.start(handler{handle: func(ctx context.Context, tr Trigger, s State) (Result, error) {
 					if tr.Key == "slow" {
 						close(entered)
-						<-proceed
+						<-hang
 					}
 					return count(ctx, tr, s)
 				}}, cl.over(faulty))
@@ -190,19 +191,19 @@ func TestStopIsBounded(t *testing.T) {
 					<-entered
 				}
 				faulty.freeze(c.frozen)
-				time.AfterFunc(10*time.Minute, func() { faulty.freeze(nil) }) // else a failure of this test would hang
-				deaf := time.AfterFunc(10*time.Minute, func() { close(proceed) })
-				if !c.deaf && deaf.Stop() {
-					close(proceed)
+				time.AfterFunc(10*time.Minute, func() { // else a failure of this test would hang
+					faulty.freeze(nil)
+					release()
+				})
+				if !c.deaf {
+					release()
 				}
 				began := time.Now()
 				p.stop()
 				if d := time.Since(began); d > c.most {
 					t.Errorf("the stop took %s, want at most %s", d, c.most)
 				}
-				if c.deaf && deaf.Stop() {
-					close(proceed)
-				}
+				release()
 				faulty.freeze(nil)
 			})
 		})
@@ -214,17 +215,18 @@ func TestStopIsBounded(t *testing.T) {
 func TestRestartIsBounded(t *testing.T) {
 	virtually(t, func(t *testing.T, c *cluster, _ *kfake.Cluster) {
 		var n calls
-		entered, proceed := make(chan struct{}), make(chan struct{})
+		entered, hang := make(chan struct{}), make(chan struct{})
+		release := sync.OnceFunc(func() { close(hang) })
 		p := c.start(handler{handle: func(ctx context.Context, tr Trigger, s State) (Result, error) {
 			if tr.Key == "slow" && n.add(tr.Key) == 1 {
 				close(entered)
-				<-proceed
+				<-hang
 			}
 			return count(ctx, tr, s)
 		}})
 		c.publish("slow", "x")
 		<-entered
-		deaf := time.AfterFunc(10*time.Minute, func() { close(proceed) })
+		time.AfterFunc(10*time.Minute, release) // else a failure of this test would hang
 		began := time.Now()
 		p.current.Load().fail(errors.New("a fetch failed"))
 		c.publish("k", "x")
@@ -232,9 +234,7 @@ func TestRestartIsBounded(t *testing.T) {
 		if d := time.Since(began); d > time.Minute {
 			t.Errorf("the restart took %s", d)
 		}
-		if deaf.Stop() {
-			close(proceed)
-		}
+		release()
 		c.publish("slow", "x")
 		c.checkCounts(3)
 	})

@@ -153,13 +153,13 @@ func (s *session) open(p *partition, found *restored) {
 	signal(s.timers)
 	if st := s.tracker.stats(); st.partitions > 0 && st.restoring == 0 {
 		s.opened.Store(true)
-		s.warnOfState()
+		s.warnOfState(st.stateBytes)
 	}
 }
 
 // warnOfState tells about state that takes more than is allowed.
-func (s *session) warnOfState() {
-	if n := s.tracker.stats().stateBytes; n > s.cfg.MaxStateBytes {
+func (s *session) warnOfState(n int64) {
+	if n > s.cfg.MaxStateBytes {
 		s.log.Warn("the state takes more than is allowed, so this process would not start again: allow more (MaxStateBytes), or run more processes of the stage", "bytes", n, "allowed", s.cfg.MaxStateBytes)
 	}
 }

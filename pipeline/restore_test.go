@@ -21,6 +21,22 @@ func (c *cluster) produceTo(recs ...*kgo.Record) {
 	c.t.Helper()
 	cl := c.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	defer cl.Close()
+	c.produceBy(cl, recs)
+}
+
+// openTransaction does so in a transaction, which is left open.
+func (c *cluster) openTransaction(recs ...*kgo.Record) *kgo.Client {
+	c.t.Helper()
+	cl := c.client(kgo.TransactionalID(c.prefix+"predecessor"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err := cl.BeginTransaction(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.produceBy(cl, recs)
+	return cl
+}
+
+func (c *cluster) produceBy(cl *kgo.Client, recs []*kgo.Record) {
+	c.t.Helper()
 	for _, r := range recs {
 		r.Topic = c.prefix + r.Topic
 	}
@@ -35,17 +51,11 @@ func (c *cluster) produceTo(recs ...*kgo.Record) {
 func TestRestoreWaitsForLateMarkers(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	cl := c.client(kgo.TransactionalID(c.prefix+"predecessor"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if err := cl.BeginTransaction(); err != nil {
-		t.Fatal(err)
-	}
+	var recs []*kgo.Record
 	for p := range int32(testPartitions) {
-		r := c.stateRecord(p, "k", keyState{value: []byte("41"), changed: time.Now()})
-		r.Topic = c.prefix + r.Topic
-		if err := cl.ProduceSync(t.Context(), r).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		recs = append(recs, c.stateRecord(p, "k", keyState{value: []byte("41"), changed: time.Now()}))
 	}
+	cl := c.openTransaction(recs...)
 	c.publish("k", "x")
 	seen := make(chan string, 10)
 	p := c.start(handler{handle: func(ctx context.Context, tr Trigger, s State) (Result, error) {
@@ -80,15 +90,7 @@ func TestStateThatDoesNotFitIsSeenEarly(t *testing.T) {
 		recs = append(recs, c.stateRecord(1, strconv.Itoa(k), keyState{value: []byte("1"), changed: time.Now()}))
 	}
 	c.produceTo(recs...)
-	cl := c.client(kgo.TransactionalID(c.prefix+"predecessor"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if err := cl.BeginTransaction(); err != nil {
-		t.Fatal(err)
-	}
-	r := c.stateRecord(1, "k", keyState{value: []byte("1"), changed: time.Now()})
-	r.Topic = c.prefix + r.Topic
-	if err := cl.ProduceSync(t.Context(), r).FirstErr(); err != nil {
-		t.Fatal(err)
-	}
+	c.openTransaction(c.stateRecord(1, "k", keyState{value: []byte("1"), changed: time.Now()}))
 	c.start(handler{handle: count}, func(cfg *Config) { cfg.MaxStateBytes = 20_000 }).endsWith("20000 are allowed")
 }
 
