@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"iter"
 	"maps"
 	"slices"
@@ -63,20 +64,19 @@ func (pb partBatch) chunks(n int) iter.Seq[[]*job] {
 }
 
 // pick collects finished jobs, at most so many jobs and bytes of output (but at
-// least one job), and what would be committed if all of them were. If idle,
-// partitions come along that only have something to say about offsets: markers
-// that were passed.
-func (t *tracker) pick(maxJobs int, maxBytes int64, idle bool) batch {
+// least one job), and what would be committed if all of them were. With since there
+// are only those that were taken by that pick. If idle, partitions come along that
+// only have something to say about offsets: markers that were passed.
+func (t *tracker) pick(maxJobs int, maxBytes int64, idle bool, since uint64) batch {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.blocked = false
 	t.picks++
 	var b batch
-	for _, id := range slices.Sorted(maps.Keys(t.parts)) {
-		p := t.parts[id]
+	for _, p := range t.turns() {
 		pb, n := partBatch{part: p, pick: t.picks}, 0
 		for _, j := range p.done {
-			if b.jobs > 0 && (b.jobs >= maxJobs || b.size+j.out.size > maxBytes) {
+			if j.picked < since || b.jobs > 0 && (b.jobs >= maxJobs || b.size+j.out.size > maxBytes) {
 				break
 			}
 			j.picked = pb.pick
@@ -94,6 +94,28 @@ func (t *tracker) pick(maxJobs int, maxBytes int64, idle bool) batch {
 		}
 	}
 	return b
+}
+
+// turns are the partitions in the order in which they are picked from: those that are
+// being taken away first, as somebody waits for them. Of the others each is the first
+// one in its turn, else one that is busy could fill every batch.
+func (t *tracker) turns() []*partition {
+	parts := slices.SortedFunc(maps.Values(t.parts), func(a, b *partition) int { return cmp.Compare(a.id, b.id) })
+	if len(parts) > 1 {
+		first := int(t.picks % uint64(len(parts)))
+		parts = append(parts[first:], parts[:first]...)
+	}
+	slices.SortStableFunc(parts, func(a, b *partition) int {
+		switch {
+		case a.draining == b.draining:
+			return 0
+		case a.draining:
+			return -1
+		default:
+			return 1
+		}
+	})
+	return parts
 }
 
 // completionWithout is what is finished once the jobs of a pick are.
@@ -130,14 +152,14 @@ func (t *tracker) confirm(b batch) {
 
 // apply makes results of a confirmed batch the truth for their keys: state and
 // timers change, and what waited for the commit goes on. It returns the jobs to
-// start and whether fetching may go on. It is called for all jobs of a partition in
+// start and the partitions whose fetching may go on. It is called for all jobs of a partition in
 // their order, for some at a time, so that nobody waits long, and for batches in the
 // order in which they were confirmed.
-func (t *tracker) apply(p *partition, jobs []*job) (start []*job, resume bool) {
+func (t *tracker) apply(p *partition, jobs []*job) (start []*job, resume []int32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if p.gone {
-		return nil, false
+		return nil, nil
 	}
 	for _, j := range jobs {
 		t.keep(p, -j.out.size)
@@ -158,7 +180,7 @@ func (t *tracker) apply(p *partition, jobs []*job) (start []*job, resume bool) {
 		}
 	}
 	start = t.refill(start)
-	return t.dequeue(start), t.resume(p)
+	return t.dequeue(start), t.resume()
 }
 
 // leave takes a committed job out of its lane and makes the state it wanted

@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -209,6 +211,123 @@ func TestOneLogStartRequest(t *testing.T) {
 		synctest.Wait()
 		if n := len(asked); n < 1 || n > 2 { // the engine once, the client once
 			t.Errorf("the start of the logs was asked for in %d requests", n)
+		}
+	})
+}
+
+// TestOffsetsAreSentOnce: a broker that lives and does not answer may carry a request
+// out much later, so that the client must not have sent it once more meanwhile.
+func TestOffsetsAreSentOnce(t *testing.T) {
+	virtually(t, func(t *testing.T, c *cluster, fake *kfake.Cluster) {
+		var mu sync.Mutex
+		sent := map[string]int{} // by metadata, which no two commits have in common
+		fake.ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
+			fake.KeepControl()
+			mu.Lock()
+			first := len(sent) == 0
+			for _, topic := range r.(*kmsg.OffsetCommitRequest).Topics {
+				for _, p := range topic.Partitions {
+					sent[*p.Metadata]++
+				}
+			}
+			mu.Unlock()
+			if first {
+				fake.SleepControl(func() { time.Sleep(25 * time.Second) })
+			}
+			return nil, nil, false
+		})
+		c.start(handler{handle: countSome})
+		c.publish("0", "skip")
+		c.publishRounds(5, 10, func() {})
+		c.commitOffsetsAlone()
+		c.checkCounts(5 * 10)
+		time.Sleep(time.Minute) // the first one is carried out, and nothing comes of it
+		c.checkCounts(5 * 10)
+		mu.Lock()
+		defer mu.Unlock()
+		if len(sent) < 2 {
+			t.Errorf("%d commits of offsets alone, want some", len(sent))
+		}
+		for _, n := range sent {
+			if n > 1 {
+				t.Errorf("a commit of offsets was sent %d times", n)
+			}
+		}
+	})
+}
+
+// TestStateRefusedForGood: a timer that has fired writes the state of its key again,
+// also where it was given up. If Kafka does not take that, there is nothing left
+// to leave out.
+func TestStateRefusedForGood(t *testing.T) {
+	virtually(t, func(t *testing.T, c *cluster, fake *kfake.Cluster) {
+		p := c.start(handler{handle: func(_ context.Context, tr Trigger, _ State) (Result, error) {
+			if tr.Event == nil {
+				return Result{}, Permanent("bad_input", errors.New("no"))
+			}
+			return Result{State: SetState([]byte("large")), Wake: WakeAt(tr.Now.Add(time.Minute))}, nil
+		}})
+		c.publish("k", "x")
+		eventually(t, "the state is committed", c.caughtUp)
+		state := c.prefix + c.stateTopic()
+		fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: state, Err: kerr.MessageTooLarge, Count: -1})
+		time.Sleep(time.Minute) // until the timer fires
+		p.endsWith(state, "max.message.bytes")
+	})
+}
+
+// TestSearchBesideABusyPartition: while Kafka refuses a record of one partition, the
+// results that others finish meanwhile do not keep the search from its end.
+func TestSearchBesideABusyPartition(t *testing.T) {
+	virtually(t, func(t *testing.T, c *cluster, fake *kfake.Cluster) {
+		var refused atomic.Int64
+		poisonous := func(r kmsg.Request) bool {
+			for _, topic := range r.(*kmsg.ProduceRequest).Topics {
+				for _, p := range topic.Partitions {
+					if slices.Contains(valuesOf(p.Records), "poison") {
+						refused.Add(1)
+						return true
+					}
+				}
+			}
+			return false
+		}
+		fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.prefix + "out", Err: kerr.InvalidRecord, Count: -1, When: poisonous})
+		const busy, each = 400, 4
+		var rounds atomic.Int64
+		var started sync.WaitGroup
+		started.Add(busy + each)
+		c.start(handler{handle: func(_ context.Context, tr Trigger, _ State) (Result, error) {
+			if tr.Event != nil {
+				started.Done()
+				started.Wait()
+			}
+			// All go into one batch of the client, which is refused as a whole.
+			r := Result{Events: []Event{{Topic: "out", Key: []byte("same"), Value: []byte("fine")}}}
+			switch {
+			case tr.Key == "poison":
+				r.Events[0].Value = []byte("poison")
+			case tr.Event == nil && rounds.Add(1) > 100_000:
+			default:
+				r.Wake = WakeAt(tr.Now) // its next result is there at once
+			}
+			return r, nil
+		}})
+		var recs []*kgo.Record
+		for i := range busy {
+			recs = append(recs, &kgo.Record{Topic: "in", Partition: 0, Key: []byte(strconv.Itoa(i)), Value: []byte("x")})
+		}
+		for i := range each {
+			key := "poison"
+			if i > 0 {
+				key = "beside-" + strconv.Itoa(i)
+			}
+			recs = append(recs, &kgo.Record{Topic: "in", Partition: 1, Key: []byte(key), Value: []byte("x")})
+		}
+		c.produceTo(recs...)
+		c.read("dead-letters", 1)
+		if n := refused.Load(); n > 40 {
+			t.Errorf("it took %d refusals to find one of %d", n, busy+each)
 		}
 	})
 }

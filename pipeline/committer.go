@@ -38,6 +38,7 @@ type committer struct {
 	count    uint64
 	few      int             // at most so many jobs at once, to find one that Kafka refuses; 0: no such search
 	left     int             // jobs that the search still has to go through
+	since    uint64          // the pick that took them
 	began    time.Time       // of the newest transaction
 	known    map[string]bool // topics that this producer has written to
 	spare    []output        // memory for the records of the next batch
@@ -159,12 +160,8 @@ func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error
 		c.fail(errLostMembership)
 		return false, errLostMembership
 	}
-	jobs := maxBatchJobs
-	if c.few > 0 {
-		jobs = c.few
-	}
 	began := time.Now()
-	b := c.tracker.pick(jobs, maxBatchBytes, idle)
+	b := c.pick(idle)
 	if len(b.parts) == 0 {
 		return false, nil
 	}
@@ -194,7 +191,7 @@ func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error
 	}
 	if c.few > 0 {
 		if c.left -= b.jobs; c.left <= 0 {
-			c.few = 0
+			c.endSearch()
 		}
 	}
 	step("ended")
@@ -205,16 +202,27 @@ func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error
 	return b.jobs > 0, nil
 }
 
+// pick takes the next batch. In a search it is a part of the batch that was refused:
+// what has finished since has to wait, or there might be no end to it.
+func (c *committer) pick(idle bool) batch {
+	if c.few > 0 {
+		if b := c.tracker.pick(c.few, maxBatchBytes, false, c.since); b.jobs > 0 {
+			return b
+		}
+		c.endSearch() // the rest was taken away
+	}
+	return c.tracker.pick(maxBatchJobs, maxBatchBytes, idle, 0)
+}
+
+func (c *committer) endSearch() { c.few, c.left, c.since = 0, 0, 0 }
+
 // apply does what is left to do for a batch that is confirmed, beside the next commit.
 func (c *committer) apply(b batch) {
 	c.tell(b)
 	for _, pb := range b.parts {
 		for jobs := range pb.chunks(maxApply) {
 			c.flow(func() (start []*job, pause, resume []int32) {
-				start, more := c.tracker.apply(pb.part, jobs)
-				if more {
-					resume = []int32{pb.part.id}
-				}
+				start, resume = c.tracker.apply(pb.part, jobs)
 				return start, nil, resume
 			})
 		}
@@ -506,7 +514,7 @@ func (c *committer) commitOffsets(ctx context.Context, offsets []kmsg.TxnOffsetC
 	req.Topics = []kmsg.OffsetCommitRequestTopic{t}
 	step("offsets-only")
 	return retryKafka(ctx, c.cfg.TransactionTimeout, func() error {
-		resp, err := req.RequestWith(ctx, c.consumer)
+		resp, err := answered(ctx, c.consumer, req)
 		if err != nil {
 			// Nobody knows whether and when this request is carried out. If
 			// it were after a later commit, that one's map would be lost, so
@@ -523,6 +531,23 @@ func (c *committer) commitOffsets(ctx context.Context, offsets []kmsg.TxnOffsetC
 		return allAccepted(codes, len(offsets))
 	})
 }
+
+// answered sends a request once for a broker that lives but does not answer: the client
+// would send it again by itself, and both might be carried out, the first one late.
+func answered(ctx context.Context, cl *kgo.Client, req *kmsg.OffsetCommitRequest) (*kmsg.OffsetCommitResponse, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errNoAnswer)
+	defer cancel()
+	resp, err := req.RequestWith(ctx, cl)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return resp, err
+}
+
+var errNoAnswer = fmt.Errorf("the broker has not answered for %s", answerTimeout)
+
+// answerTimeout is less than the 10 s that the client waits for an answer.
+const answerTimeout = 8 * time.Second
 
 func allAccepted(codes []int16, want int) error {
 	for _, code := range codes {
@@ -609,6 +634,9 @@ func (c *committer) recover(ctx context.Context, b batch, seq string, cause erro
 // dead letter.
 func (c *committer) search(b batch, r *refusedError) error {
 	if len(r.jobs) > 1 {
+		if c.few == 0 {
+			c.since = b.parts[0].pick
+		}
 		c.few, c.left = max(b.jobs/2, 1), b.jobs
 		return r
 	}

@@ -152,7 +152,7 @@ func (s *session) timerLoop(ctx context.Context) {
 			start, again := s.tracker.due(now)
 			s.start(start)
 			if !again.IsZero() {
-				next.Reset(again.Sub(now))
+				next.Reset(min(again.Sub(now), time.Minute)) // the clock may be set, or the machine have slept
 			}
 		}
 		select {
@@ -321,7 +321,10 @@ func (s *session) lost(ids []int32) {
 
 func (s *session) gone(ids []int32) {
 	s.owns(ids, false)
-	s.start(s.tracker.forget(ids))
+	s.flow(func() (start []*job, pause, resume []int32) {
+		start, resume = s.tracker.forget(ids)
+		return start, nil, resume
+	})
 	s.unblock()
 }
 

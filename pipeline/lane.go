@@ -42,6 +42,7 @@ type job struct {
 	first       outcome   // memory for out
 	next        *keyState // the key afterwards; set with out
 	picked      uint64    // the last pick that took it
+	expected    int64     // bytes of its result while it runs
 	gen         int32     // of its lane when it was launched
 	keyed       bool
 	launched    bool // its handler runs or has run
@@ -155,17 +156,35 @@ func (t *tracker) run(start []*job, j *job) []*job {
 	if j.keyed {
 		j.lane.running = j
 	}
-	if !t.memory() {
-		t.queue = append(t.queue, j)
+	if !t.memory(j.part) {
+		j.part.queue = append(j.part.queue, j)
+		t.queued++
 		return start
 	}
 	return t.launch(start, j)
 }
 
-// memory says whether one more result is likely to fit. A single job always may
-// run: there would be no progress.
-func (t *tracker) memory() bool {
-	return t.running == 0 && t.kept == 0 || t.kept+int64(t.running+1)*t.typical <= t.limits.kept
+// memory says whether one more result of a partition is likely to fit. A single job
+// always may run: there would be no progress. As with the other limits a partition has
+// a share, which leaves room for a result of another one if it is stuck.
+func (t *tracker) memory(p *partition) bool {
+	limit := t.limits.kept
+	switch {
+	case t.running == 0 && t.kept == 0:
+		return true
+	case t.kept+t.expected+t.typical > limit:
+		return false
+	case len(t.parts) == 1 || p.active == 0:
+		return true
+	default:
+		return p.kept+p.expected+t.typical <= limit-max(limit/4, t.typical)
+	}
+}
+
+// expect changes what results are likely to come to: each is counted as it looked when
+// its job started.
+func (t *tracker) expect(p *partition, bytes int64) {
+	t.expected, p.expected = t.expected+bytes, p.expected+bytes
 }
 
 func (t *tracker) launch(start []*job, j *job) []*job {
@@ -173,25 +192,30 @@ func (t *tracker) launch(start []*job, j *job) []*job {
 		j.before, j.gen = j.lane.latest(), j.lane.gen
 	}
 	j.launched = true
+	j.expected = t.typical
+	t.expect(j.part, j.expected)
 	j.part.active++
 	t.running++
 	return append(start, j)
 }
 
-// dequeue starts what was queued, as far as there is memory.
+// dequeue starts what was queued, as far as there is memory: first of the partition
+// that has the fewest at work.
 func (t *tracker) dequeue(start []*job) []*job {
-	for len(t.queue) > 0 {
-		j := t.queue[0]
-		if !j.part.gone && !j.part.draining {
-			if !t.memory() {
-				break
+	for t.queued > 0 {
+		var next *partition
+		for _, p := range t.parts {
+			if len(p.queue) > 0 && !p.draining && t.memory(p) && (next == nil || p.active < next.active) {
+				next = p
 			}
-			start = t.launch(start, j)
 		}
-		t.queue = t.queue[1:]
-	}
-	if len(t.queue) == 0 {
-		t.queue = nil
+		if next == nil {
+			break
+		}
+		j := next.queue[0]
+		next.queue[0], next.queue = nil, next.queue[1:]
+		t.queued--
+		start = t.launch(start, j)
 	}
 	return start
 }
@@ -201,6 +225,7 @@ type news struct {
 	commit bool // there is something to commit
 	urgent bool // and much waits for it
 	room   bool // records may be polled
+	resume bool // fetching of a partition may go on
 }
 
 // finish hands in what a job wants committed; nil gives the job up without a
@@ -213,6 +238,7 @@ func (t *tracker) finish(j *job, out *outcome, now time.Time) (start []*job, n n
 		return nil, news{}
 	}
 	t.running--
+	t.expect(p, -j.expected)
 	l := j.lane
 	if l != nil {
 		l.running = nil
@@ -227,6 +253,7 @@ func (t *tracker) finish(j *job, out *outcome, now time.Time) (start []*job, n n
 		return t.dequeue(t.advance(nil, p, l)), news{}
 	}
 	j.settle(out, now)
+	j.picked = 0
 	t.keep(p, out.size)
 	t.typical = max(out.size, t.typical-t.typical/32)
 	p.done = append(p.done, j)
@@ -237,17 +264,18 @@ func (t *tracker) finish(j *job, out *outcome, now time.Time) (start []*job, n n
 		l.finished++
 		start = t.advance(t.chain(nil, j, now), p, l)
 	}
-	start = t.refill(start)
-	return t.dequeue(start), news{commit: true, urgent: t.urgent(), room: t.roomLocked() > 0}
+	start = t.dequeue(t.refill(start))
+	return start, news{commit: true, urgent: t.urgent(), room: t.roomLocked() > 0, resume: t.drained}
 }
 
 // chain fires the timer that a result has set for now without waiting for the
-// commit: a long job goes from step to step at the speed of its calls.
+// commit: a long job goes from step to step at the speed of its calls. While the
+// stage is held it waits like every other timer.
 func (t *tracker) chain(start []*job, j *job, now time.Time) []*job {
 	p := j.part
 	wake := j.next.timer()
 	if _, set := j.out.result.Wake.Value(); !set || wake.IsZero() || wake.After(now) ||
-		p.draining || t.timers >= t.limits.timers || p.fired >= t.share(t.limits.timers) {
+		t.held || p.draining || t.timers >= t.limits.timers || p.fired >= t.share(t.limits.timers) {
 		return start
 	}
 	return t.fire(start, p, j.key, wake)
@@ -281,7 +309,8 @@ func (t *tracker) replace(j *job, out *outcome, now time.Time) (start []*job) {
 	l.finished = int32(i)
 	l.gen++
 	if r := l.running; r != nil && !r.launched {
-		t.queue = slices.DeleteFunc(t.queue, func(q *job) bool { return q == r })
+		p.queue = slices.DeleteFunc(p.queue, func(q *job) bool { return q == r })
+		t.queued--
 		l.running = nil
 	}
 	return t.dequeue(t.advance(nil, p, l))

@@ -184,14 +184,14 @@ func TestPassedOffsetsAreDropped(t *testing.T) {
 	if len(start) != 2 {
 		t.Fatalf("%d started, want offsets 4 and 11", len(start))
 	}
-	b := tr.pick(10, 100, true)
+	b := tr.pick(10, 100, true, 0)
 	if got := b.parts[0].done; got.base != 4 || !slices.Equal(got.unfinished, []int64{4, 11}) || got.end != 12 {
 		t.Errorf("got %+v, want base 4, unfinished 4 and 11", got)
 	}
 	for _, j := range start {
 		tr.finish(j, &outcome{size: 1}, time.Time{})
 	}
-	if got := tr.pick(10, 100, false).parts[0].done; got.base != 12 || len(got.unfinished) > 0 {
+	if got := tr.pick(10, 100, false, 0).parts[0].done; got.base != 12 || len(got.unfinished) > 0 {
 		t.Errorf("after all is finished %+v, want base 12", got)
 	}
 }

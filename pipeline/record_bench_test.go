@@ -52,7 +52,7 @@ func benchmarkRecord(b *testing.B, keys int, state bool) {
 			finish(start)
 		}
 		for {
-			batch := t.pick(maxBatchJobs, maxBatchBytes, false)
+			batch := t.pick(maxBatchJobs, maxBatchBytes, false, 0)
 			if batch.jobs == 0 {
 				break
 			}

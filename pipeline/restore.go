@@ -143,10 +143,7 @@ func (s *session) open(p *partition, found *restored) {
 		return
 	}
 	s.flow(func() (start []*job, pause, resume []int32) {
-		start, more := s.tracker.restored(p, found.keys)
-		if more {
-			resume = []int32{p.id}
-		}
+		start, resume = s.tracker.restored(p, found.keys)
 		return start, nil, resume
 	})
 	step("restored")

@@ -19,6 +19,9 @@ type Result struct {
 	Wake   WakeChange
 }
 
+// empty says that the result changes nothing.
+func (r Result) empty() bool { return len(r.Events) == 0 && !r.State.set && !r.Wake.set }
+
 // StateChange keeps, replaces or clears the state of a key. Zero keeps it.
 type StateChange struct {
 	set   bool

@@ -24,21 +24,23 @@ import (
 type tracker struct {
 	limits limits
 
-	mu      sync.Mutex
-	parts   map[int32]*partition // by partition number of the input topic
-	records int                  // admitted and not committed
-	timers  int                  // fired and not committed
-	bytes   int64                // of admitted and parked records
-	running int                  // handlers at work
-	waiting int                  // finished records that are not committed
-	parked  int                  // records fetched ahead
-	stuck   int                  // of them, those of partitions whose fetching pauses
-	blocked bool                 // a key waits for a commit, since the last pick
-	picks   uint64               // batches that were picked
-	kept    int64                // bytes of results that are not committed
-	typical int64                // bytes of a result, by the largest of late
-	held    bool                 // what comes parks; see hold
-	queue   []*job               // may run as soon as there is memory for their results
+	mu       sync.Mutex
+	parts    map[int32]*partition // by partition number of the input topic
+	records  int                  // admitted and not committed
+	timers   int                  // fired and not committed
+	bytes    int64                // of admitted and parked records
+	running  int                  // handlers at work
+	waiting  int                  // finished records that are not committed
+	parked   int                  // records fetched ahead
+	stuck    int                  // of them, those of partitions whose fetching pauses
+	blocked  bool                 // a key waits for a commit, since the last pick
+	drained  bool                 // a partition's fetching may go on, since the last look
+	picks    uint64               // batches that were picked
+	kept     int64                // bytes of results that are not committed
+	typical  int64                // bytes of a result, by the largest of late
+	expected int64                // bytes of the results of running handlers
+	held     bool                 // what comes parks; see hold
+	queued   int                  // jobs that wait for memory
 }
 
 // limits bound what a tracker takes in.
@@ -77,6 +79,8 @@ type partition struct {
 	bytes    int64
 	ahead    int64 // of the bytes, those of parked records
 	kept     int64
+	expected int64
+	queue    []*job          // may run as soon as there is memory for their results
 	done     []*job          // finished, in the order in which they did
 	ctx      context.Context // of what runs for the partition: it ends with the assignment
 	stop     func()          // cancels it
@@ -136,13 +140,13 @@ func (t *tracker) assign(ctx context.Context, id int32, done completion) *partit
 }
 
 // restored gives a partition the state of its keys and opens it. It returns the
-// jobs to start and whether fetching may go on; neither if the partition was
-// taken away meanwhile.
-func (t *tracker) restored(p *partition, keys map[string]*keyState) (start []*job, resume bool) {
+// jobs to start and the partitions whose fetching may go on, none if the partition
+// was taken away meanwhile.
+func (t *tracker) restored(p *partition, keys map[string]*keyState) (start []*job, resume []int32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if p.gone {
-		return nil, false
+		return nil, nil
 	}
 	p.keys, p.ready = keys, true
 	for k, s := range keys {
@@ -150,7 +154,7 @@ func (t *tracker) restored(p *partition, keys map[string]*keyState) (start []*jo
 		p.size += s.size(k)
 	}
 	start = t.unpark(nil, p)
-	return start, t.resume(p)
+	return start, t.resume()
 }
 
 // admit takes records of a poll in. It returns the jobs to start and the
@@ -278,7 +282,9 @@ func (t *tracker) unparkOne(start []*job, p *partition) []*job {
 	}
 	p.ahead -= in.size
 	t.count(p, 0, 0, -in.size)
-	return t.admitOne(start, p, in)
+	start = t.admitOne(start, p, in)
+	t.drained = t.drained || p.mayResume(t.limits)
+	return start
 }
 
 // refill admits parked records where some have finished or were committed: first
@@ -301,16 +307,31 @@ func (t *tracker) refill(start []*job) []*job {
 	return start
 }
 
-// resume reports, once, that fetching of a partition that was paused may go on.
-// That throws away what the client has fetched ahead, so it is to be rare: records
-// park before fetching pauses, and most of them are gone before it goes on.
-func (t *tracker) resume(p *partition) bool {
-	if !p.paused || p.draining || len(p.parked) > t.limits.parked/2 || len(p.parked) > 0 && p.bytes >= t.limits.bytes/2 {
-		return false
+// mayResume says whether fetching of a partition that was paused may go on. That
+// throws away what the client has fetched ahead, so it is to be rare: records park
+// before fetching pauses, and most of them are gone before it goes on.
+func (p *partition) mayResume(l limits) bool {
+	return p.paused && p.ready && !p.draining && len(p.parked) <= l.parked/2 && (len(p.parked) == 0 || p.bytes < l.bytes/2)
+}
+
+// resume returns, once, the partitions whose fetching may go on.
+func (t *tracker) resume() (ids []int32) {
+	t.drained = false
+	for _, p := range t.parts {
+		if p.mayResume(t.limits) {
+			p.paused = false
+			t.stuck -= len(p.parked)
+			ids = append(ids, p.id)
+		}
 	}
-	p.paused = false
-	t.stuck -= len(p.parked)
-	return true
+	return ids
+}
+
+// resumes is resume after a finish that had news of it.
+func (t *tracker) resumes() []int32 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.resume()
 }
 
 // hold stops or starts admission, as the function says when it is called under
@@ -325,11 +346,8 @@ func (t *tracker) hold(held func() bool) (start []*job, resume []int32) {
 	}
 	for _, p := range t.parts {
 		start = t.unpark(start, p)
-		if t.resume(p) {
-			resume = append(resume, p.id)
-		}
 	}
-	return t.dequeue(start), resume
+	return t.dequeue(start), t.resume()
 }
 
 // count changes what is admitted and fired, in total and for the partition.
@@ -410,8 +428,8 @@ func (t *tracker) interrupt(ids []int32) {
 }
 
 // forget drops the partitions (nil: all) with everything that hangs on them. It
-// returns jobs of others that now have room.
-func (t *tracker) forget(ids []int32) (start []*job) {
+// returns jobs of others that now have room, and those whose fetching may go on.
+func (t *tracker) forget(ids []int32) (start []*job, resume []int32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if ids == nil {
@@ -425,7 +443,7 @@ func (t *tracker) forget(ids []int32) (start []*job) {
 	for _, p := range t.parts {
 		start = t.unpark(start, p)
 	}
-	return t.dequeue(start)
+	return t.dequeue(start), t.resume()
 }
 
 func (t *tracker) forgetLocked(id int32) {
@@ -438,12 +456,14 @@ func (t *tracker) forgetLocked(id int32) {
 	p.stop()
 	t.running -= p.active - len(p.done)
 	t.waiting -= p.waiting
+	t.queued -= len(p.queue)
 	t.parked -= len(p.parked)
 	if p.paused {
 		t.stuck -= len(p.parked)
 	}
 	t.count(p, -p.records, -p.fired, -p.bytes)
 	t.keep(p, -p.kept)
+	t.expect(p, -p.expected)
 }
 
 // room says how many records may be polled now.

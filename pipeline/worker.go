@@ -40,6 +40,9 @@ func (s *session) run(j *job) []*job {
 	if news.room {
 		signal(s.room)
 	}
+	if news.resume {
+		s.flow(func() (start []*job, pause, resume []int32) { return nil, nil, s.tracker.resumes() })
+	}
 	return next
 }
 
@@ -227,7 +230,9 @@ func (s *session) refused(j *job, r *refusedError) (*outcome, error) {
 	}
 	next := &outcome{result: out.result, dead: out.dead, class: out.class}
 	if r.rest {
-		next.result = Result{}
+		if next.result = (Result{}); !r.dead && out.result.empty() {
+			return nil, fatalf("topic %s: kafka refuses the state that a key has had: %w; look at the topic's settings, above all max.message.bytes", s.state, r.err)
+		}
 	}
 	if r.dead {
 		if out.dead.truncated() {
