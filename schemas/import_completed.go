@@ -1,9 +1,9 @@
 package schemas
 
 // ImportCompleted is the good end of an import's run. It says for each account
-// what was read, so that a reader knows when it has everything: wait for Count
-// rows of the import, account and Read, then drop rows of that account whose
-// read_started_at is older.
+// what was read, so that a reader knows when it has everything: wait until the
+// account has Count rows with this ReadStartedAt or a newer one, then drop rows of
+// the account whose read_started_at is older.
 type ImportCompleted struct {
 	ImportID         string             `json:"import_id"`
 	Run              int                `json:"run"`
@@ -33,7 +33,7 @@ type CompletedAccount struct {
 type AccountRead struct {
 	Read             int     `json:"read"` // number of the read; it rises within an import
 	ReadStartedAt    Instant `json:"read_started_at"`
-	Count            int     `json:"count"` // rows published
+	Count            int     `json:"count"` // rows that the read has published
 	Sum              string  `json:"sum"`   // of their amounts
 	FirstBookingDate string  `json:"first_booking_date,omitempty"`
 	LastBookingDate  string  `json:"last_booking_date,omitempty"`
