@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -70,5 +72,38 @@ func TestComparison_Figures(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("got\n%s\nwant %q in it", out.String(), want)
 		}
+	}
+}
+
+// TestComparison_Late: a contestant that comes to no result is named and left out of
+// the figures; without the first one there are none.
+func TestComparison_Late(t *testing.T) {
+	t.Parallel()
+	c := comparison{entrants: []entrant{{name: "a"}, {name: "b"}, {name: "c"}}}
+	races := map[string]int{}
+	race := func(late string) func(e entrant) (contest.Report, error) {
+		return func(e entrant) (contest.Report, error) {
+			races[e.name]++
+			if e.name == late && races[e.name] == 2 {
+				return contest.Report{}, fmt.Errorf("%s: %w", e.name, errLate)
+			}
+			return contest.Report{Records: 10, Took: time.Second}, nil
+		}
+	}
+	r, err := c.run(3, race("b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if races["a"] != 3 || races["b"] != 2 || races["c"] != 3 {
+		t.Errorf("races %v, want b no more after it was late", races)
+	}
+	var out bytes.Buffer
+	r.write(&out)
+	if got := out.String(); !strings.Contains(got, "a ÷ c") || strings.Contains(got, "a ÷ b") || !strings.Contains(got, "b                        no result") {
+		t.Errorf("got\n%s", got)
+	}
+	clear(races)
+	if _, err := c.run(3, race("a")); !errors.Is(err, errLate) {
+		t.Errorf("got error %v, want that the first one is late", err)
 	}
 }

@@ -2,10 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/bankimport/bankimport/internal/bench/contest"
 )
+
+// patience is how long a contestant of a comparison may take beside its window.
+const patience = time.Minute
 
 // A comparison lets contestants run in turn on the same input. Its figures are
 // the rate of the first one divided by that of each other, round by round.
@@ -35,22 +40,53 @@ func (c comparison) measure(ctx context.Context, l *lab) (result, error) {
 	if l.other != "" {
 		c.entrants = c.againstOther()
 	}
-	spents := make([]spent, len(c.entrants))
-	for range l.rounds {
+	return c.run(l.rounds, func(e entrant) (contest.Report, error) {
+		report, err := l.race(ctx, patience, e.program, input, func(t *contest.Task) {
+			t.InFlight, t.Poll, t.State, t.Latency = e.inFlight, e.poll, e.state, c.latency
+			if c.latency == (contest.Latency{}) {
+				t.Warmup = min(t.Warmup, 300*time.Millisecond) // the input does not last longer
+			}
+		})
+		if errors.Is(err, errLate) {
+			fmt.Fprintf(l.stderr, "run %d: %s: left out, %v\n", l.runs, e.name, err)
+		}
+		return report, err
+	})
+}
+
+// run lets the contestants race in turn. One that is late is left out from then on,
+// unless it is the first.
+func (c comparison) run(rounds int, race func(e entrant) (contest.Report, error)) (result, error) {
+	reports := make([][]contest.Report, len(c.entrants))
+	late := make([]bool, len(c.entrants))
+	for range rounds {
 		for i, e := range c.entrants {
-			report, err := l.race(ctx, e.program, input, func(t *contest.Task) {
-				t.InFlight, t.Poll, t.State, t.Latency = e.inFlight, e.poll, e.state, c.latency
-				if c.latency == (contest.Latency{}) {
-					t.Warmup = min(t.Warmup, 300*time.Millisecond) // the input does not last longer
-				}
-			})
+			if late[i] {
+				continue
+			}
+			report, err := race(e)
+			if late[i] = i > 0 && errors.Is(err, errLate); late[i] {
+				continue
+			}
 			if err != nil {
 				return result{}, err
 			}
-			spents[i].name, spents[i].reports = e.name, append(spents[i].reports, report)
+			reports[i] = append(reports[i], report)
 		}
 	}
-	return result{figures: c.figures(spents), spent: spents}, nil
+	var r result
+	var ended []entrant
+	for i, e := range c.entrants {
+		if late[i] {
+			r.late = append(r.late, e.name)
+			continue
+		}
+		ended = append(ended, e)
+		r.spent = append(r.spent, spent{e.name, reports[i]})
+	}
+	c.entrants = ended
+	r.figures = c.figures(r.spent)
+	return r, nil
 }
 
 // againstOther is the engine against that of another build.

@@ -33,6 +33,7 @@ func (t target) reached(v float64) bool {
 type result struct {
 	figures []figure
 	spent   []spent
+	late    []string // contestants that came to no result
 }
 
 // spent is what a contestant took, by round.
@@ -54,6 +55,9 @@ func (r result) write(w io.Writer) (missed int) {
 			}
 		}
 		fmt.Fprintf(w, "  %-52s %9s %-8s (%s–%s)%s\n", f.what, number(m), f.unit, number(slices.Min(f.values)), number(slices.Max(f.values)), verdict)
+	}
+	for _, name := range r.late {
+		fmt.Fprintf(w, "    %-24s no result: it takes minutes for what it fetches at once\n", name)
 	}
 	for _, s := range r.spent {
 		of := func(f func(contest.Report) float64) string {

@@ -130,10 +130,12 @@ func (l *lab) deleteTopics(ctx context.Context, names ...string) error {
 	return nil
 }
 
-// race runs one contestant to its end.
-func (l *lab) race(ctx context.Context, program, input string, change func(*contest.Task)) (contest.Report, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute+l.window)
-	defer cancel()
+// errLate: a contestant has not come to its end in time.
+var errLate = errors.New("no result in time")
+
+// race runs one contestant to its end, which is to come within the given time and the
+// window.
+func (l *lab) race(ctx context.Context, within time.Duration, program, input string, change func(*contest.Task)) (contest.Report, error) {
 	t, err := l.task(ctx, input, change)
 	if err != nil {
 		return contest.Report{}, err
@@ -142,9 +144,11 @@ func (l *lab) race(ctx context.Context, program, input string, change func(*cont
 	if err != nil {
 		return contest.Report{}, err
 	}
-	report, err := p.wait(ctx)
+	limited, cancel := context.WithTimeoutCause(ctx, within+l.window, errLate)
+	defer cancel()
+	report, err := p.wait(limited)
 	if err != nil {
-		return contest.Report{}, fmt.Errorf("%s: %w", program, err)
+		return contest.Report{}, errors.Join(fmt.Errorf("%s: %w", program, err), l.clean(ctx, t))
 	}
 	fmt.Fprintf(l.stderr, "run %d: %s: %s records/s\n", l.runs, program, number(report.Rate()))
 	return report, l.clean(ctx, t)

@@ -91,7 +91,7 @@ func (p *process) wait(ctx context.Context) (contest.Report, error) {
 	select {
 	case <-p.run.Done():
 	case <-ctx.Done():
-		return contest.Report{}, errors.Join(ctx.Err(), p.run.Kill())
+		return contest.Report{}, errors.Join(context.Cause(ctx), p.run.Kill())
 	}
 	report, ok := <-p.report
 	if err := p.run.Wait(); err != nil {

@@ -40,11 +40,11 @@ func rowRate(accounts int, want target) func(context.Context, *lab) (result, err
 			t.Limit, t.Warmup = 0, min(t.Warmup, time.Second)
 		}
 		for range l.rounds {
-			a, err := l.race(ctx, "pages", input, endless)
+			a, err := l.race(ctx, 2*patience, "pages", input, endless)
 			if err != nil {
 				return result{}, err
 			}
-			b, err := l.race(ctx, rival, input, endless)
+			b, err := l.race(ctx, 2*patience, rival, input, endless)
 			if err != nil {
 				return result{}, err
 			}
@@ -71,11 +71,11 @@ func rowMemory(ctx context.Context, l *lab) (result, error) {
 		}
 	}
 	for range l.rounds {
-		a, err := l.race(ctx, "pages", input, all(fewRows))
+		a, err := l.race(ctx, 2*patience, "pages", input, all(fewRows))
 		if err != nil {
 			return result{}, err
 		}
-		b, err := l.race(ctx, "pages", input, all(l.rows))
+		b, err := l.race(ctx, 2*patience, "pages", input, all(l.rows))
 		if err != nil {
 			return result{}, err
 		}

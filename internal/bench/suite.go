@@ -107,7 +107,7 @@ func warm(ctx context.Context, l *lab) error {
 		return err
 	}
 	for _, program := range []string{"engine", "transact-session", "at-least-once"} {
-		_, err := l.race(ctx, program, input, func(t *contest.Task) { t.InFlight, t.Poll, t.Warmup = 10_000, 10_000, 0 })
+		_, err := l.race(ctx, 2*patience, program, input, func(t *contest.Task) { t.InFlight, t.Poll, t.Warmup = 10_000, 10_000, 0 })
 		if err != nil {
 			return err
 		}
