@@ -13,15 +13,16 @@
 //   - Under read_committed the outputs of every input appear exactly once, or
 //     its dead letter does.
 //   - Outputs of one key appear in the order of its input, also across
-//     failures; other keys never wait for it.
+//     failures; other keys do not wait for it, as long as their partition has room.
 //   - A record whose result was committed is never handled again, whatever
 //     crashes. State, timer, outputs and offset change together or not at all.
 //   - After a crash, and where trouble with Kafka starts the clients again, at most the
 //     calls in flight and the results that wait for their commit (at most 40,000: a
 //     batch on its way and one that gathers) are repeated, with the same event id.
-//   - Memory stays within the configured bounds.
+//   - Memory is bounded by settings, as said below.
 //   - No transaction is open while a handler runs, so no reader is held up
-//     longer than the transaction timeout (10 s).
+//     longer than the transaction timeout (10 s) and the time until the broker looks
+//     for transactions that are past it (10 s by Kafka's default).
 //
 // # What it does not promise
 //

@@ -157,7 +157,7 @@ func (s *session) open(p *partition, found *restored) {
 // warnOfState tells about state that takes more than is allowed.
 func (s *session) warnOfState(n int64) {
 	if n > s.cfg.MaxStateBytes {
-		s.log.Warn("the state takes more than is allowed, so this process would not start again: allow more (MaxStateBytes), or run more processes of the stage", "bytes", n, "allowed", s.cfg.MaxStateBytes)
+		s.log.Warn("the state takes more than is allowed, so this process would not start again: allow more (BANKIMPORT_MAX_STATE_BYTES; in Go, Config.MaxStateBytes), or run more processes of the stage", "bytes", n, "allowed", s.cfg.MaxStateBytes)
 	}
 }
 
@@ -169,7 +169,7 @@ func (s *session) stateFits(more int64) error {
 	if n <= s.cfg.MaxStateBytes || s.opened.Load() {
 		return nil
 	}
-	return fatalf("the state of the partitions held here takes about %d bytes or more, and %d are allowed: allow more (MaxStateBytes), or run more processes of the stage", n, s.cfg.MaxStateBytes)
+	return fatalf("the state of the partitions held here takes about %d bytes or more, and %d are allowed: allow more (BANKIMPORT_MAX_STATE_BYTES; in Go, Config.MaxStateBytes), or run more processes of the stage", n, s.cfg.MaxStateBytes)
 }
 
 type bounds struct{ start, end int64 }

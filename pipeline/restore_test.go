@@ -137,7 +137,7 @@ func TestStateThatDoesNotFit(t *testing.T) {
 	if err := p.stop(); err != nil {
 		t.Fatal(err)
 	}
-	c.start(handler{handle: count}, small).endsWith("MaxStateBytes", "20000 are allowed")
+	c.start(handler{handle: count}, small).endsWith("MAX_STATE_BYTES", "20000 are allowed")
 	p = c.start(handler{handle: count})
 	c.publish("7", "x")
 	c.checkCounts(102)
