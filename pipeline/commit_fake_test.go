@@ -5,7 +5,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -25,16 +24,6 @@ import (
 func TestRefusedRecordIsFoundByHalves(t *testing.T) {
 	virtually(t, func(t *testing.T, c *cluster, fake *kfake.Cluster) {
 		const jobs = 600
-		poisonous := func(r kmsg.Request) bool {
-			for _, topic := range r.(*kmsg.ProduceRequest).Topics {
-				for _, p := range topic.Partitions {
-					if slices.Contains(valuesOf(p.Records), "poison") {
-						return true
-					}
-				}
-			}
-			return false
-		}
 		fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.prefix + "out", Err: kerr.InvalidRecord, Count: -1, When: poisonous})
 		commits := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Observe: true, Count: -1})
 		var started sync.WaitGroup
@@ -280,19 +269,7 @@ func TestStateRefusedForGood(t *testing.T) {
 // results that others finish meanwhile do not keep the search from its end.
 func TestSearchBesideABusyPartition(t *testing.T) {
 	virtually(t, func(t *testing.T, c *cluster, fake *kfake.Cluster) {
-		var refused atomic.Int64
-		poisonous := func(r kmsg.Request) bool {
-			for _, topic := range r.(*kmsg.ProduceRequest).Topics {
-				for _, p := range topic.Partitions {
-					if slices.Contains(valuesOf(p.Records), "poison") {
-						refused.Add(1)
-						return true
-					}
-				}
-			}
-			return false
-		}
-		fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.prefix + "out", Err: kerr.InvalidRecord, Count: -1, When: poisonous})
+		refused := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.prefix + "out", Err: kerr.InvalidRecord, Count: -1, When: poisonous})
 		const busy, each = 400, 4
 		var rounds atomic.Int64
 		var started sync.WaitGroup
@@ -326,8 +303,33 @@ func TestSearchBesideABusyPartition(t *testing.T) {
 		}
 		c.produceTo(recs...)
 		c.read("dead-letters", 1)
-		if n := refused.Load(); n > 40 {
+		if n := refused.Hits(); n > 40 {
 			t.Errorf("it took %d refusals to find one of %d", n, busy+each)
 		}
+	})
+}
+
+// TestReplacedStateIsLeft: a trigger that fails on a state that Kafka has refused
+// meanwhile is not retried on it.
+func TestReplacedStateIsLeft(t *testing.T) {
+	virtually(t, func(t *testing.T, c *cluster, fake *kfake.Cluster) {
+		fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.prefix + "out", Err: kerr.MessageTooLarge, Count: -1, When: poisonous})
+		c.start(handler{handle: func(_ context.Context, tr Trigger, s State) (Result, error) {
+			switch {
+			case string(tr.Event.Value) == "first":
+				return Result{Events: []Event{out(tr.Key, "poison")}, State: SetState([]byte("never"))}, nil
+			case string(s.Value) == "never":
+				return Result{}, errors.New("no good")
+			default:
+				return Result{Events: []Event{out(tr.Key, "fine")}}, nil
+			}
+		}})
+		began := time.Now()
+		c.produce(&kgo.Record{Topic: "in", Key: []byte("k"), Value: []byte("first")}, &kgo.Record{Topic: "in", Key: []byte("k"), Value: []byte("second")})
+		c.read("out", 1)
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("it took %s until the second was handled on the state that is true", took)
+		}
+		c.read("dead-letters", 1)
 	})
 }

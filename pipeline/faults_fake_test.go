@@ -148,6 +148,18 @@ func TestRebalanceInProgressPasses(t *testing.T) {
 	}
 }
 
+// poisonous says whether a request produces the value "poison".
+func poisonous(r kmsg.Request) bool {
+	for _, topic := range r.(*kmsg.ProduceRequest).Topics {
+		for _, p := range topic.Partitions {
+			if slices.Contains(valuesOf(p.Records), "poison") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // ofStage keeps faults away from the test's own producer.
 func ofStage(r kmsg.Request) bool {
 	p, ok := r.(*kmsg.ProduceRequest)
@@ -160,16 +172,7 @@ func TestRefusedRecord(t *testing.T) {
 	t.Parallel()
 	fake := startFake(t)
 	c := newClusterAt(t, fake.ListenAddrs())
-	fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.prefix + "out", Err: kerr.MessageTooLarge, Count: -1, When: func(r kmsg.Request) bool {
-		for _, topic := range r.(*kmsg.ProduceRequest).Topics {
-			for _, p := range topic.Partitions {
-				if slices.Contains(valuesOf(p.Records), "poison") {
-					return true
-				}
-			}
-		}
-		return false
-	}})
+	fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.prefix + "out", Err: kerr.MessageTooLarge, Count: -1, When: poisonous})
 	var started sync.WaitGroup
 	started.Add(20)
 	c.run(handler{

@@ -281,6 +281,13 @@ func (t *tracker) chain(start []*job, j *job, now time.Time) []*job {
 	return t.fire(start, p, j.key, wake)
 }
 
+// current says whether the state that a job runs on is still the one before it.
+func (t *tracker) current(j *job) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return j.lane == nil || j.gen == j.lane.gen
+}
+
 // replace gives a finished job another outcome. What was computed behind it in
 // its lane is worthless and runs again. It returns the jobs to start.
 func (t *tracker) replace(j *job, out *outcome, now time.Time) (start []*job) {

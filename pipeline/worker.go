@@ -86,6 +86,10 @@ func (s *session) handle(j *job) (out *outcome, at time.Time) {
 			s.gaveUpAfter(took)
 			return s.giveUp(j, classInvalidResult, err, a), at
 		}
+		if !s.tracker.current(j) { // and goes again, on what is true now
+			s.cfg.Metrics.trigger(s.stage.Name, triggerInterrupted, took)
+			return &j.first, at
+		}
 		if after, ok := RetryAfter(err); ok {
 			a.count--
 			if after <= 0 {
