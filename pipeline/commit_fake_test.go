@@ -204,45 +204,58 @@ func TestOneLogStartRequest(t *testing.T) {
 	})
 }
 
-// TestOffsetsAreSentOnce: a broker that lives and does not answer may carry a request
-// out much later, so that the client must not have sent it once more meanwhile.
+// TestOffsetsAreSentOnce: a broker may carry out a request without an answer much
+// later, so that the client must not have sent it once more meanwhile.
 func TestOffsetsAreSentOnce(t *testing.T) {
-	virtually(t, func(t *testing.T, c *cluster, fake *kfake.Cluster) {
-		var mu sync.Mutex
-		sent := map[string]int{} // by metadata, which no two commits have in common
-		fake.ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
-			fake.KeepControl()
-			mu.Lock()
-			first := len(sent) == 0
-			for _, topic := range r.(*kmsg.OffsetCommitRequest).Topics {
-				for _, p := range topic.Partitions {
-					sent[*p.Metadata]++
-				}
-			}
-			mu.Unlock()
-			if first {
-				fake.SleepControl(func() { time.Sleep(25 * time.Second) })
-			}
+	for _, tc := range []struct {
+		name  string
+		first func(fake *kfake.Cluster) (kmsg.Response, error, bool) // meets the first one
+	}{
+		{name: "no answer", first: func(fake *kfake.Cluster) (kmsg.Response, error, bool) {
+			fake.SleepControl(func() { time.Sleep(25 * time.Second) })
 			return nil, nil, false
+		}},
+		{name: "connection ends", first: func(*kfake.Cluster) (kmsg.Response, error, bool) { return nil, errors.New("ended"), true }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			virtually(t, func(t *testing.T, c *cluster, fake *kfake.Cluster) {
+				var mu sync.Mutex
+				sent := map[string]int{} // by metadata, which no two commits have in common
+				fake.ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
+					fake.KeepControl()
+					mu.Lock()
+					first := len(sent) == 0
+					for _, topic := range r.(*kmsg.OffsetCommitRequest).Topics {
+						for _, p := range topic.Partitions {
+							sent[*p.Metadata]++
+						}
+					}
+					mu.Unlock()
+					if first {
+						return tc.first(fake)
+					}
+					return nil, nil, false
+				})
+				c.start(handler{handle: countSome})
+				c.publish("0", "skip")
+				c.publishRounds(5, 10, func() {})
+				c.commitOffsetsAlone()
+				c.checkCounts(5 * 10)
+				time.Sleep(time.Minute) // the first one is carried out, and nothing comes of it
+				c.checkCounts(5 * 10)
+				mu.Lock()
+				defer mu.Unlock()
+				if len(sent) < 2 {
+					t.Errorf("%d commits of offsets alone, want some", len(sent))
+				}
+				for _, n := range sent {
+					if n > 1 {
+						t.Errorf("a commit of offsets was sent %d times", n)
+					}
+				}
+			})
 		})
-		c.start(handler{handle: countSome})
-		c.publish("0", "skip")
-		c.publishRounds(5, 10, func() {})
-		c.commitOffsetsAlone()
-		c.checkCounts(5 * 10)
-		time.Sleep(time.Minute) // the first one is carried out, and nothing comes of it
-		c.checkCounts(5 * 10)
-		mu.Lock()
-		defer mu.Unlock()
-		if len(sent) < 2 {
-			t.Errorf("%d commits of offsets alone, want some", len(sent))
-		}
-		for _, n := range sent {
-			if n > 1 {
-				t.Errorf("a commit of offsets was sent %d times", n)
-			}
-		}
-	})
+	}
 }
 
 // TestStateRefusedForGood: a timer that has fired writes the state of its key again,
@@ -314,11 +327,13 @@ func TestSearchBesideABusyPartition(t *testing.T) {
 func TestReplacedStateIsLeft(t *testing.T) {
 	virtually(t, func(t *testing.T, c *cluster, fake *kfake.Cluster) {
 		fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.prefix + "out", Err: kerr.MessageTooLarge, Count: -1, When: poisonous})
+		var tried atomic.Int64
 		c.start(handler{handle: func(_ context.Context, tr Trigger, s State) (Result, error) {
 			switch {
 			case string(tr.Event.Value) == "first":
 				return Result{Events: []Event{out(tr.Key, "poison")}, State: SetState([]byte("never"))}, nil
 			case string(s.Value) == "never":
+				tried.Add(1)
 				return Result{}, errors.New("no good")
 			default:
 				return Result{Events: []Event{out(tr.Key, "fine")}}, nil
@@ -329,6 +344,9 @@ func TestReplacedStateIsLeft(t *testing.T) {
 		c.read("out", 1)
 		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("it took %s until the second was handled on the state that is true", took)
+		}
+		if n := tried.Load(); n > 1 {
+			t.Errorf("it was handled %d times on the state that is not", n)
 		}
 		c.read("dead-letters", 1)
 	})

@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -33,16 +35,17 @@ const (
 // transaction.
 type committer struct {
 	*session
-	producer *kgo.Client
-	nonce    string // of this committer; with count it makes every commit unique
-	count    uint64
-	few      int             // at most so many jobs at once, to find one that Kafka refuses; 0: no such search
-	left     int             // jobs that the search still has to go through
-	since    uint64          // the pick that took them
-	began    time.Time       // of the newest transaction
-	known    map[string]bool // topics that this producer has written to
-	spare    []output        // memory for the records of the next batch
-	applying sync.WaitGroup  // takes what goes on beside the next commit
+	producer    *kgo.Client
+	nonce       string // of this committer; with count it makes every commit unique
+	count       uint64
+	few         int             // at most so many jobs at once, to find one that Kafka refuses; 0: no such search
+	left        int             // jobs that the search still has to go through
+	since       uint64          // the pick that took them
+	coordinator *kgo.Broker     // of the group; nil: not known
+	began       time.Time       // of the newest transaction
+	known       map[string]bool // topics that this producer has written to
+	spare       []output        // memory for the records of the next batch
+	applying    sync.WaitGroup  // takes what goes on beside the next commit
 }
 
 func (c *committer) close() {
@@ -189,11 +192,7 @@ func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error
 		c.cfg.Metrics.committed(c.stage.Name, commitAborted, time.Since(began))
 		return true, err
 	}
-	if c.few > 0 {
-		if c.left -= b.jobs; c.left <= 0 {
-			c.endSearch()
-		}
-	}
+	c.searched(b)
 	step("ended")
 	c.cfg.Metrics.committed(c.stage.Name, how, time.Since(began))
 	c.tracker.confirm(b)
@@ -202,8 +201,8 @@ func (c *committer) commit(ctx context.Context, idle bool) (more bool, err error
 	return b.jobs > 0, nil
 }
 
-// pick takes the next batch. In a search it is a part of the batch that was refused:
-// what has finished since has to wait, or there might be no end to it.
+// pick takes the next batch. In a search it is a part of the batch that was refused
+// last: what has finished since has to wait, or there might be no end to it.
 func (c *committer) pick(idle bool) batch {
 	if c.few > 0 {
 		if b := c.tracker.pick(c.few, maxBatchBytes, false, c.since); b.jobs > 0 {
@@ -212,6 +211,13 @@ func (c *committer) pick(idle bool) batch {
 		c.endSearch() // the rest was taken away
 	}
 	return c.tracker.pick(maxBatchJobs, maxBatchBytes, idle, 0)
+}
+
+// searched notes that a batch went through.
+func (c *committer) searched(b batch) {
+	if c.left -= b.jobs; c.left <= 0 {
+		c.endSearch()
+	}
 }
 
 func (c *committer) endSearch() { c.few, c.left, c.since = 0, 0, 0 }
@@ -514,7 +520,17 @@ func (c *committer) commitOffsets(ctx context.Context, offsets []kmsg.TxnOffsetC
 	req.Topics = []kmsg.OffsetCommitRequestTopic{t}
 	step("offsets-only")
 	return retryKafka(ctx, c.cfg.TransactionTimeout, func() error {
-		resp, err := answered(ctx, c.consumer, req)
+		at, err := c.groupCoordinator(ctx)
+		if err != nil {
+			return err
+		}
+		// Straight to the broker: by itself the client would send it again on
+		// another connection, with the first one perhaps still to be carried out.
+		resp, err := req.RequestWith(ctx, at)
+		if neverSent(err) {
+			c.coordinator = nil
+			return fmt.Errorf("%w: %w", kerr.CoordinatorNotAvailable, err)
+		}
 		if err != nil {
 			// Nobody knows whether and when this request is carried out. If
 			// it were after a later commit, that one's map would be lost, so
@@ -528,26 +544,30 @@ func (c *committer) commitOffsets(ctx context.Context, offsets []kmsg.TxnOffsetC
 				codes = append(codes, p.ErrorCode)
 			}
 		}
-		return allAccepted(codes, len(offsets))
+		if err = allAccepted(codes, len(offsets)); err != nil {
+			c.coordinator = nil // it may be another one now
+		}
+		return err
 	})
 }
 
-// answered sends a request once for a broker that lives but does not answer: the client
-// would send it again by itself, and both might be carried out, the first one late.
-func answered(ctx context.Context, cl *kgo.Client, req *kmsg.OffsetCommitRequest) (*kmsg.OffsetCommitResponse, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errNoAnswer)
-	defer cancel()
-	resp, err := req.RequestWith(ctx, cl)
-	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
+// groupCoordinator is the broker that has the group's offsets.
+func (c *committer) groupCoordinator(ctx context.Context) (*kgo.Broker, error) {
+	if c.coordinator == nil {
+		r := kadm.NewClient(c.admin).FindGroupCoordinators(ctx, c.group)[c.group]
+		if r.Err != nil {
+			return nil, fmt.Errorf("find the coordinator of group %s: %w", c.group, r.Err)
+		}
+		c.coordinator = c.consumer.Broker(int(r.NodeID))
 	}
-	return resp, err
+	return c.coordinator, nil
 }
 
-var errNoAnswer = fmt.Errorf("the broker has not answered for %s", answerTimeout)
-
-// answerTimeout is less than the 10 s that the client waits for an answer.
-const answerTimeout = 8 * time.Second
+// neverSent says that there was no connection to send anything over.
+func neverSent(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
+}
 
 func allAccepted(codes []int16, want int) error {
 	for _, code := range codes {
@@ -634,10 +654,7 @@ func (c *committer) recover(ctx context.Context, b batch, seq string, cause erro
 // dead letter.
 func (c *committer) search(b batch, r *refusedError) error {
 	if len(r.jobs) > 1 {
-		if c.few == 0 {
-			c.since = b.parts[0].pick
-		}
-		c.few, c.left = max(b.jobs/2, 1), b.jobs
+		c.few, c.left, c.since = max(b.jobs/2, 1), b.jobs, b.parts[0].pick
 		return r
 	}
 	out, err := c.refused(r.jobs[0], r)

@@ -61,6 +61,7 @@ func TestErrorAnswers(t *testing.T) {
 		{"idle for days", []kmsg.Key{kmsg.Produce}, kerr.InvalidProducerIDMapping},
 		{"rebalance", []kmsg.Key{kmsg.TxnOffsetCommit}, kerr.RebalanceInProgress},
 		{"rebalance", []kmsg.Key{kmsg.OffsetCommit}, kerr.RebalanceInProgress},
+		{"coordinator gone", []kmsg.Key{kmsg.OffsetCommit}, kerr.NotCoordinator},
 	} {
 		for _, times := range []int{1, 3} {
 			t.Run(fmt.Sprintf("%s %v x%d", f.name, f.keys, times), func(t *testing.T) {

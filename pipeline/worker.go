@@ -63,6 +63,9 @@ func (s *session) handle(j *job) (out *outcome, at time.Time) {
 	}
 	defer func() { probed(false) }() // whatever happens, the next in line gets its turn
 	for {
+		if !a.first.IsZero() && !s.tracker.current(j) { // and goes again, on what is true now
+			return &j.first, at
+		}
 		t := j.trigger(state)
 		if a.first.IsZero() {
 			a.first = t.Now
@@ -86,7 +89,7 @@ func (s *session) handle(j *job) (out *outcome, at time.Time) {
 			s.gaveUpAfter(took)
 			return s.giveUp(j, classInvalidResult, err, a), at
 		}
-		if !s.tracker.current(j) { // and goes again, on what is true now
+		if !s.tracker.current(j) { // it is not to be given up for that
 			s.cfg.Metrics.trigger(s.stage.Name, triggerInterrupted, took)
 			return &j.first, at
 		}

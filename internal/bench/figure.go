@@ -57,7 +57,7 @@ func (r result) write(w io.Writer) (missed int) {
 		fmt.Fprintf(w, "  %-52s %9s %-8s (%s–%s)%s\n", f.what, number(m), f.unit, number(slices.Min(f.values)), number(slices.Max(f.values)), verdict)
 	}
 	for _, name := range r.late {
-		fmt.Fprintf(w, "    %-24s no result: it takes minutes for what it fetches at once\n", name)
+		fmt.Fprintf(w, "    %-24s no result in time\n", name)
 	}
 	for _, s := range r.spent {
 		of := func(f func(contest.Report) float64) string {
