@@ -3,9 +3,12 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -325,29 +328,44 @@ func TestSearchBesideABusyPartition(t *testing.T) {
 // TestReplacedStateIsLeft: a trigger that fails on a state that Kafka has refused
 // meanwhile is not retried on it.
 func TestReplacedStateIsLeft(t *testing.T) {
-	virtually(t, func(t *testing.T, c *cluster, fake *kfake.Cluster) {
-		fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.prefix + "out", Err: kerr.MessageTooLarge, Count: -1, When: poisonous})
-		var tried atomic.Int64
-		c.start(handler{handle: func(_ context.Context, tr Trigger, s State) (Result, error) {
-			switch {
-			case string(tr.Event.Value) == "first":
-				return Result{Events: []Event{out(tr.Key, "poison")}, State: SetState([]byte("never"))}, nil
-			case string(s.Value) == "never":
-				tried.Add(1)
-				return Result{}, errors.New("no good")
-			default:
-				return Result{Events: []Event{out(tr.Key, "fine")}}, nil
-			}
-		}})
-		began := time.Now()
-		c.produce(&kgo.Record{Topic: "in", Key: []byte("k"), Value: []byte("first")}, &kgo.Record{Topic: "in", Key: []byte("k"), Value: []byte("second")})
-		c.read("out", 1)
-		if took := time.Since(began); took > 10*time.Second {
-			t.Errorf("it took %s until the second was handled on the state that is true", took)
-		}
-		if n := tried.Load(); n > 1 {
-			t.Errorf("it was handled %d times on the state that is not", n)
-		}
-		c.read("dead-letters", 1)
-	})
+	for name, failed := range map[string]func() (Result, error){
+		"error": func() (Result, error) { return Result{}, errors.New("no good") },
+		"invalid result": func() (Result, error) {
+			time.Sleep(3 * time.Second) // until the state has been refused
+			return Result{Events: []Event{{Topic: "nowhere"}}}, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(t *testing.T, c *cluster, fake *kfake.Cluster) {
+				fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.prefix + "out", Err: kerr.MessageTooLarge, Count: -1, When: poisonous})
+				var tried atomic.Int64
+				var said bytes.Buffer
+				p := c.start(handler{handle: func(_ context.Context, tr Trigger, s State) (Result, error) {
+					switch {
+					case string(tr.Event.Value) == "first":
+						return Result{Events: []Event{out(tr.Key, "poison")}, State: SetState([]byte("never"))}, nil
+					case string(s.Value) == "never":
+						tried.Add(1)
+						return failed()
+					default:
+						return Result{Events: []Event{out(tr.Key, "fine")}}, nil
+					}
+				}}, func(cfg *Config) { cfg.Logger = slog.New(slog.NewTextHandler(&said, nil)) })
+				began := time.Now()
+				c.produce(&kgo.Record{Topic: "in", Key: []byte("k"), Value: []byte("first")}, &kgo.Record{Topic: "in", Key: []byte("k"), Value: []byte("second")})
+				c.read("out", 1)
+				if took := time.Since(began); took > 10*time.Second {
+					t.Errorf("it took %s until the second was handled on the state that is true", took)
+				}
+				if n := tried.Load(); n > 1 {
+					t.Errorf("it was handled %d times on the state that is not", n)
+				}
+				c.read("dead-letters", 1)
+				_ = p.stop()
+				if n := strings.Count(said.String(), "gave up"); n != 1 {
+					t.Errorf("%d dead letters are told of, want that of the first alone:\n%s", n, &said)
+				}
+			})
+		})
+	}
 }

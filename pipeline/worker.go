@@ -79,19 +79,22 @@ func (s *session) handle(j *job) (out *outcome, at time.Time) {
 			s.cfg.Metrics.trigger(s.stage.Name, triggerInterrupted, took)
 			return nil, at
 		}
-		if err == nil {
+		returned := err == nil
+		if returned {
 			probed(true)
 			if err = s.valid(j, result, t.Now); err == nil {
 				s.cfg.Metrics.trigger(s.stage.Name, triggerDone, took)
 				j.first = outcome{result: result, size: resultSize(result)}
 				return &j.first, at
 			}
-			s.gaveUpAfter(took)
-			return s.giveUp(j, classInvalidResult, err, a), at
 		}
 		if !s.tracker.current(j) { // it is not to be given up for that
 			s.cfg.Metrics.trigger(s.stage.Name, triggerInterrupted, took)
 			return &j.first, at
+		}
+		if returned {
+			s.gaveUpAfter(took)
+			return s.giveUp(j, classInvalidResult, err, a), at
 		}
 		if after, ok := RetryAfter(err); ok {
 			a.count--
