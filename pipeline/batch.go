@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
 	"iter"
 	"maps"
 	"slices"
@@ -100,22 +99,19 @@ func (t *tracker) pick(maxJobs int, maxBytes int64, idle bool, since uint64) bat
 // being taken away first, as somebody waits for them. Of the others each is the first
 // one in its turn, else one that is busy could fill every batch.
 func (t *tracker) turns() []*partition {
-	parts := slices.SortedFunc(maps.Values(t.parts), func(a, b *partition) int { return cmp.Compare(a.id, b.id) })
-	if len(parts) > 1 {
-		first := int(t.picks % uint64(len(parts)))
-		parts = append(parts[first:], parts[:first]...)
-	}
-	slices.SortStableFunc(parts, func(a, b *partition) int {
-		switch {
-		case a.draining == b.draining:
-			return 0
-		case a.draining:
-			return -1
-		default:
-			return 1
+	var urgent, others []*partition
+	for _, id := range slices.Sorted(maps.Keys(t.parts)) {
+		if p := t.parts[id]; p.draining {
+			urgent = append(urgent, p)
+		} else {
+			others = append(others, p)
 		}
-	})
-	return parts
+	}
+	if len(others) == 0 {
+		return urgent
+	}
+	first := t.picks % uint64(len(others))
+	return slices.Concat(urgent, others[first:], others[:first])
 }
 
 // completionWithout is what is finished once the jobs of a pick are.

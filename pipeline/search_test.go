@@ -37,7 +37,7 @@ func searchEnds(t *testing.T, partitions, bad int32, at int64, phase int) {
 	refill := func() { // every partition is as busy as it can be
 		for id, p := range tr.parts {
 			for len(p.done) < each {
-				start, _ := tr.admit([]*input{{rec: Record{Partition: id, Offset: offsets[id]}, size: 1}})
+				start, _ := tr.admit(inputs(id, offsets[id], 1))
 				offsets[id]++
 				tr.finish(start[0], &outcome{size: 1}, time.Time{})
 			}

@@ -11,13 +11,7 @@ import (
 func TestTrackerPausesAPartitionThatCanTakeNoMore(t *testing.T) {
 	t.Parallel()
 	tr := openTracker(t, 2, limits{records: 8, waiting: 8, parked: 2, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
-	admit := func(id int32, n int, from int64) ([]*job, []int32) {
-		var ins []*input
-		for i := range n {
-			ins = append(ins, &input{rec: Record{Partition: id, Offset: from + int64(i)}, size: 1})
-		}
-		return tr.admit(ins)
-	}
+	admit := func(id int32, n, from int64) ([]*job, []int32) { return tr.admit(inputs(id, from, n)) }
 	start, pause := admit(0, 8, 0)
 	if len(start) != 6 || !slices.Equal(pause, []int32{0}) {
 		t.Fatalf("%d started, paused %v: want 6 of 8 and a pause, so that the other partition has room", len(start), pause)
@@ -44,6 +38,14 @@ func TestTrackerPausesAPartitionThatCanTakeNoMore(t *testing.T) {
 	if commit() {
 		t.Fatal("resumed although it is not paused")
 	}
+}
+
+// inputs are n small records of a partition.
+func inputs(id int32, from, n int64) (ins []*input) {
+	for i := range n {
+		ins = append(ins, &input{rec: Record{Partition: id, Offset: from + i}, size: 1})
+	}
+	return ins
 }
 
 // openTracker has n partitions that begin at 0 without state.
@@ -97,11 +99,7 @@ func TestTrackerGoesOnWithOthersWhereOneIsForgotten(t *testing.T) {
 	t.Parallel()
 	tr := openTracker(t, 3, limits{records: 4, waiting: 8, parked: 2, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
 	for id := range int32(3) {
-		var ins []*input
-		for i := range int64(2) {
-			ins = append(ins, &input{rec: Record{Partition: id, Offset: i}, size: 1})
-		}
-		tr.admit(ins)
+		tr.admit(inputs(id, 0, 2))
 	}
 	if start, _ := tr.forget([]int32{0, 1}); len(start) != 2 {
 		t.Fatalf("%d of 2 records started that waited for the room of others", len(start))
@@ -246,12 +244,8 @@ func TestTrackerSharesTimers(t *testing.T) {
 func TestTrackerSharesRoom(t *testing.T) {
 	t.Parallel()
 	tr := openTracker(t, 3, limits{records: 8, waiting: 100, parked: 2, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
-	admit := func(id int32, n int) []*job {
-		var ins []*input
-		for i := range int64(n) {
-			ins = append(ins, &input{rec: Record{Partition: id, Offset: i}, size: 1})
-		}
-		start, _ := tr.admit(ins)
+	admit := func(id int32, n int64) []*job {
+		start, _ := tr.admit(inputs(id, 0, n))
 		return start
 	}
 	slow := admit(0, 10)
@@ -278,19 +272,13 @@ func TestTrackerResumesAPartitionWithNothingToCommit(t *testing.T) {
 	t.Parallel()
 	tr := openTracker(t, 2, limits{records: 4, waiting: 8, parked: 2, timers: 1, bytes: 1 << 20, kept: 1 << 20, ahead: 3})
 	tr.restored(tr.assign(t.Context(), 2, completion{base: 50, end: 100, unfinished: []int64{50, 70}}), map[string]*keyState{})
-	admit := func(id int32, offsets ...int64) (start []*job, pause []int32) {
-		var ins []*input
-		for _, o := range offsets {
-			ins = append(ins, &input{rec: Record{Partition: id, Offset: o}, size: 1})
-		}
-		return tr.admit(ins)
-	}
-	first, _ := admit(2, 50)
+	admit := func(id int32, from, n int64) ([]*job, []int32) { return tr.admit(inputs(id, from, n)) }
+	first, _ := admit(2, 50, 1)
 	tr.finish(first[0], &outcome{size: 1}, time.Time{})
 	tr.commitAll(false)
-	busy, _ := admit(0, 0, 1, 2)
-	admit(1, 0)
-	if _, pause := admit(2, 51, 52); !slices.Equal(pause, []int32{2}) {
+	busy, _ := admit(0, 0, 3)
+	admit(1, 0, 1)
+	if _, pause := admit(2, 51, 2); !slices.Equal(pause, []int32{2}) {
 		t.Fatalf("paused %v, want 2, as there is no room", pause)
 	}
 	if _, news := tr.finish(busy[0], &outcome{size: 1}, time.Time{}); !news.resume {
@@ -299,7 +287,7 @@ func TestTrackerResumesAPartitionWithNothingToCommit(t *testing.T) {
 	if got := tr.resumes(); !slices.Equal(got, []int32{2}) {
 		t.Fatalf("fetching of %v goes on, want 2", got)
 	}
-	if start, _ := admit(2, 70); len(start) != 1 {
+	if start, _ := admit(2, 70, 1); len(start) != 1 {
 		t.Fatal("the offset that was left is not handled")
 	}
 }
@@ -312,7 +300,7 @@ func TestTrackerPicksFromEachPartition(t *testing.T) {
 	offsets := map[int32]int64{}
 	finish := func(id int32, n int) {
 		for range n {
-			start, _ := tr.admit([]*input{{rec: Record{Partition: id, Offset: offsets[id]}, size: 1}})
+			start, _ := tr.admit(inputs(id, offsets[id], 1))
 			offsets[id]++
 			tr.finish(start[0], &outcome{size: 1}, time.Time{})
 		}
@@ -348,11 +336,7 @@ func TestTrackerSharesResults(t *testing.T) {
 	t.Parallel()
 	tr := openTracker(t, 2, limits{records: 100, waiting: 100, parked: 100, timers: 1, bytes: 1 << 20, kept: 40, ahead: 3})
 	admit := func(id int32, from, n int64) []*job {
-		var ins []*input
-		for i := range n {
-			ins = append(ins, &input{rec: Record{Partition: id, Offset: from + i}, size: 1})
-		}
-		start, _ := tr.admit(ins)
+		start, _ := tr.admit(inputs(id, from, n))
 		return start
 	}
 	first := admit(0, 0, 1)
