@@ -148,7 +148,10 @@ func (l *lab) race(ctx context.Context, within time.Duration, program, input str
 	defer cancel()
 	report, err := p.wait(limited)
 	if err != nil {
-		return contest.Report{}, errors.Join(fmt.Errorf("%s: %w", program, err), l.clean(ctx, t))
+		if left := l.clean(ctx, t); left != nil { // the next ones would have it beside them, also where this one was only late
+			return contest.Report{}, fmt.Errorf("%s: %v; then: %w", program, err, left)
+		}
+		return contest.Report{}, fmt.Errorf("%s: %w", program, err)
 	}
 	fmt.Fprintf(l.stderr, "run %d: %s: %s records/s\n", l.runs, program, number(report.Rate()))
 	return report, l.clean(ctx, t)
