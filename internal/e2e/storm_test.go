@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/bankimport/bankimport/internal/e2e/cluster"
+	"github.com/bankimport/bankimport/internal/e2e/markers"
 	"github.com/bankimport/bankimport/internal/realkafka"
 	"github.com/bankimport/bankimport/internal/simulator"
 )
@@ -54,11 +54,9 @@ func TestBrokerKilled(t *testing.T) {
 	b := realkafka.ForTest(t)
 	_, s := newStorm(t, cluster.Real(b.Addr()), 1)
 	began := time.Now()
-	ctx, cancel := context.WithCancel(s.ctx)
-	var mending sync.WaitGroup
-	mending.Go(func() { s.mendMarkers(ctx) })
-	defer mending.Wait()
-	defer cancel()
+	mender, err := markers.Start(s.ctx, s.Logf, b.Addr())
+	s.must(err)
+	defer mender.Stop()
 	s.run(setting(t, "BANKIMPORT_TEST_BROKER_EVENTS", 2), func() {
 		if s.rng.IntN(2) == 0 {
 			s.note("broker stopped")
@@ -72,6 +70,7 @@ func TestBrokerKilled(t *testing.T) {
 		s.crashed(1)
 	})
 	s.verdict(began)
+	s.Logf("%d markers that the broker had lost were written by the harness", mender.Mended())
 }
 
 // Nodes of a cluster of three are killed and started again, one at a time.
@@ -99,7 +98,6 @@ type storm struct {
 	bridge  *member
 	users   func()
 
-	mended  atomic.Int64   // markers; see mendMarkers
 	events  map[string]int // by what happened
 	crashes map[string]int // by stage
 }
@@ -252,9 +250,6 @@ func (s *storm) verdict(began time.Time) {
 	figures := s.verdictOfChaos(s.plan, s.crashes)
 	if figures.Completed < len(s.plan.imports)/2 {
 		s.Errorf("only %d imports completed: too little is proved", figures.Completed)
-	}
-	if n := s.mended.Load(); n > 0 {
-		s.Logf("%d markers that the broker has lost were written by the harness", n)
 	}
 	s.Logf("%d processes, %s: %v; %v", len(s.members)+1, strings.TrimSpace(counted(s.events)), figures, took.Round(10*time.Millisecond))
 }

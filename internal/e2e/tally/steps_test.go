@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/bankimport/bankimport/internal/e2e/markers"
 )
 
 // steps are the boundaries at which a process can be killed; they are listed in
@@ -49,6 +51,11 @@ func kills(t *testing.T) int {
 func TestKilledAtEveryStep(t *testing.T) {
 	n := kills(t)
 	w := newWorld(t, startBroker(t), time.Duration(n)*20*time.Second+3*time.Minute)
+	mender, err := markers.Start(w.ctx, t.Logf, w.broker.proxy.addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mender.Stop()
 	s := &storm{world: w, at: make(map[string]int), members: []*process{w.process("a"), w.process("b")}}
 	w.slow = func(string, string) time.Duration { // called under the lock of the world
 		if w.rng.IntN(50) == 0 {
@@ -82,8 +89,8 @@ func TestKilledAtEveryStep(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(s.at)) {
 		names = append(names, fmt.Sprintf("%s %d", name, s.at[name]))
 	}
-	t.Logf("%v: %d kills at steps (%s), %d at random, %d × SIGSTOP, %d × the broker killed: %v",
-		time.Since(began).Round(time.Second), n-s.missed, strings.Join(names, ", "), s.random, s.paused, s.brokers, v)
+	t.Logf("%v: %d kills at steps (%s), %d at random, %d × SIGSTOP, %d × the broker killed, which lost %d markers: %v",
+		time.Since(began).Round(time.Second), n-s.missed, strings.Join(names, ", "), s.random, s.paused, s.brokers, mender.Mended(), v)
 	if s.missed > n/10 {
 		t.Errorf("%d of %d steps were not reached: too little is proved", s.missed, n)
 	}

@@ -347,12 +347,16 @@ func (v verdict) String() string {
 	return s
 }
 
+const settleLimit = time.Minute
+
 // judge compares what came out with what had to. Whatever wrote must have
 // stopped. Crashes is how often a process was ended, or lost its partitions, with
 // work in flight.
 func (w *world) judge(crashes int) verdict {
 	w.Helper()
-	if err := w.log.Settle(w.ctx); err != nil {
+	ctx, cancel := context.WithTimeoutCause(w.ctx, settleLimit, fmt.Errorf("a partition cannot be read to its end within %v", settleLimit))
+	defer cancel()
+	if err := w.log.Settle(ctx); err != nil {
 		w.Fatal(err)
 	}
 	w.mu.Lock()
