@@ -46,9 +46,9 @@ type Trigger struct {
 	// Redrive says how often an operator has redriven this trigger, record or
 	// timer, from the dead letters; 0 for one that never was a dead letter.
 	Redrive int
-	// CauseID is the event id (ce_id) of the record, or of the last record of
-	// the key where the timer fired. A record without one has a UUIDv5 of its
-	// topic, partition and offset.
+	// CauseID is the event id (ce_id) of the record. Where the timer fired it is
+	// that of the last record that changed the key's state or timer. A record
+	// without one has a UUIDv5 of its topic, partition and offset.
 	CauseID string
 	// Traceparent is the W3C trace context that came with that record, or "".
 	Traceparent string

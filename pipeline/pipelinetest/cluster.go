@@ -61,7 +61,9 @@ func NewCluster(tb testing.TB, stages ...pipeline.Stage) *Cluster {
 func (c *Cluster) Options() []kgo.Opt { return []kgo.Opt{kgo.SeedBrokers(c.addrs...)} }
 
 // Run runs a stage until the test ends or the function that it returns is
-// called, which waits for it. A stage that ends by itself fails the test.
+// called, which waits for it. A stage that ends by itself fails the test. With
+// another prefix, group or topic of dead letters in its configuration, the test
+// creates the topics.
 func (c *Cluster) Run(stage pipeline.Stage, change ...func(*pipeline.Config)) (stop func()) {
 	c.tb.Helper()
 	cfg := pipeline.Config{KafkaOpts: c.Options()}

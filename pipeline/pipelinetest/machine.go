@@ -3,6 +3,8 @@ package pipelinetest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,7 +14,8 @@ import (
 
 // Machine is one stage with one event key in memory: what the engine does with
 // triggers and results, without Kafka, goroutines and a clock of its own. Its
-// fields may be changed between calls. It is not for concurrent use.
+// fields may be changed between calls. It knows no [pipeline.Config]: sizes and the
+// state retention are not looked at. It is not for concurrent use.
 type Machine struct {
 	Stage pipeline.Stage
 	// Key is the event key.
@@ -47,7 +50,7 @@ func (m *Machine) Trigger(r *pipeline.Record) pipeline.Trigger {
 	}
 	t.Event, t.Traceparent = r, r.Header("traceparent")
 	if t.CauseID = r.Header("ce_id"); t.CauseID == "" {
-		t.CauseID = uuid.NewSHA1(uuid.NameSpaceOID, []byte(r.Topic)).String()
+		t.CauseID = uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s/%d/%d", r.Topic, r.Partition, r.Offset)).String()
 	}
 	return t
 }
@@ -59,11 +62,21 @@ func (m *Machine) Try(ctx context.Context, t pipeline.Trigger) (pipeline.Result,
 }
 
 // Handle handles a trigger and commits the result. After an error nothing has
-// changed, as when the engine will try again.
+// changed, as when the engine will try again. An event for a topic that is not an
+// output of the stage, and an error of a class that it does not declare, are errors
+// of their own: the engine gives up on such a trigger.
 func (m *Machine) Handle(ctx context.Context, t pipeline.Trigger) ([]pipeline.Event, error) {
 	r, err := m.Try(ctx, t)
+	if class, ok := pipeline.Class(err); ok && !slices.Contains(m.Stage.Classes, class) {
+		return nil, fmt.Errorf("class %s is not declared by the stage: %w", class, err)
+	}
 	if err != nil {
 		return nil, err
+	}
+	for _, e := range r.Events {
+		if !slices.Contains(m.Stage.Outputs, e.Topic) {
+			return nil, fmt.Errorf("event for topic %q, which is not an output of the stage", e.Topic)
+		}
 	}
 	return m.Commit(t, r), nil
 }
@@ -98,20 +111,33 @@ func (m *Machine) Commit(t pipeline.Trigger, r pipeline.Result) []pipeline.Event
 	wake, set := r.Wake.Value()
 	switch {
 	case set && !wake.IsZero():
-		m.Wake = time.UnixMilli(wake.UnixMilli()).In(wake.Location()) // the engine keeps milliseconds
-	case set, t.Event == nil: // a timer that fired is gone
+		m.Wake = m.wholeMillis(wake)
+	case set, fired(t): // a timer that fired is gone
 		m.Wake = time.Time{}
 	}
-	if t.Event != nil {
+	if _, changed := r.State.Value(); t.Event != nil && (changed || set) {
 		m.cause, m.traceparent = t.CauseID, t.Traceparent
 	}
 	m.Written = append(m.Written, r.Events...)
 	return r.Events
 }
 
+// wholeMillis is what the engine keeps of a time: a timer still to come does not fire
+// early.
+func (m *Machine) wholeMillis(at time.Time) time.Time {
+	if at.After(m.Now) {
+		at = at.Add(time.Millisecond - time.Nanosecond)
+	}
+	return time.UnixMilli(at.UnixMilli()).In(at.Location())
+}
+
+// fired reports whether a trigger is the key's timer, and not one that came back from
+// the dead letters.
+func fired(t pipeline.Trigger) bool { return t.Event == nil && t.Redrive == 0 }
+
 // seenBy is the state as a trigger's handler sees it.
 func (m *Machine) seenBy(t pipeline.Trigger) pipeline.State {
-	if t.Event == nil {
+	if fired(t) {
 		return pipeline.State{Value: m.Value}
 	}
 	return pipeline.State{Value: m.Value, Wake: m.Wake}

@@ -84,9 +84,21 @@ func TestMachine_CommitsWhatTheEngineWould(t *testing.T) {
 	if _, err := m.Try(t.Context(), m.Trigger(m.Record([]byte("ring")))); err != nil || string(m.Value) != "1" {
 		t.Errorf("state %q after a try, %v", m.Value, err)
 	}
-	m.Commit(m.Trigger(m.Record(nil, pipeline.Header{Key: "ce_id", Value: []byte("e2")})), pipeline.Result{})
-	if got := m.Trigger(nil); got.CauseID != "e2" || !got.Due.Equal(m.Wake) {
+	// The cause of a timer is the last record that changed something.
+	e2 := m.Trigger(m.Record(nil, pipeline.Header{Key: "ce_id", Value: []byte("e2")}))
+	m.Commit(e2, pipeline.Result{})
+	if got := m.Trigger(nil); got.CauseID != "e1" || !got.Due.Equal(m.Wake) {
 		t.Errorf("the timer names cause %q and is due at %v", got.CauseID, got.Due)
+	}
+	m.Commit(e2, pipeline.Result{State: pipeline.SetState([]byte("1"))})
+	if got := m.Trigger(nil); got.CauseID != "e2" {
+		t.Errorf("the timer names cause %q after another record changed the state", got.CauseID)
+	}
+	// A timer that was redriven sees the key's timer and leaves it alone.
+	redriven := m.Trigger(nil)
+	redriven.Redrive = 1
+	if m.Commit(redriven, pipeline.Result{}); m.Wake.IsZero() {
+		t.Error("a redriven timer has cleared the key's timer")
 	}
 	// A timer that fired is gone, unless it is set again.
 	m.Commit(m.Trigger(nil), pipeline.Result{})
@@ -94,8 +106,11 @@ func TestMachine_CommitsWhatTheEngineWould(t *testing.T) {
 		t.Error("a timer that fired is still set")
 	}
 	m.Commit(m.Trigger(m.Record(nil)), pipeline.Result{Wake: pipeline.WakeAt(now.Add(1500 * time.Microsecond))})
-	if !m.Wake.Equal(now.Add(time.Millisecond)) {
-		t.Errorf("wake %v, want whole milliseconds", m.Wake)
+	if !m.Wake.Equal(now.Add(2 * time.Millisecond)) {
+		t.Errorf("wake %v, want whole milliseconds and not early", m.Wake)
+	}
+	if a, b := m.Trigger(m.Record(nil)), m.Trigger(m.Record(nil)); a.CauseID == b.CauseID {
+		t.Error("two records without an id have the same one")
 	}
 	m.Commit(m.Trigger(m.Record(nil)), pipeline.Result{Wake: pipeline.ClearWake(), State: pipeline.ClearState()})
 	if !m.Wake.IsZero() || m.Value != nil {
