@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -120,6 +121,7 @@ type DeadLettersConfig struct {
 	TopicPrefix     string
 	Group           string
 	DeadLetterTopic string
+	StateRetention  time.Duration // the longest of the stages: what was given up before is not redriven
 }
 
 // DeadLetters reads and redrives the dead letters of all stages. It joins no
@@ -140,12 +142,10 @@ const maxDeadLetters = 1_000_000
 // OpenDeadLetters connects and looks whether the topic is there. The caller
 // closes what it returns.
 func OpenDeadLetters(ctx context.Context, cfg DeadLettersConfig) (*DeadLetters, error) {
-	if cfg.Group == "" {
-		cfg.Group = Config{}.withDefaults().Group
-	}
-	if cfg.DeadLetterTopic == "" {
-		cfg.DeadLetterTopic = Config{}.withDefaults().DeadLetterTopic
-	}
+	defaults := Config{}.withDefaults()
+	cfg.Group = cmp.Or(cfg.Group, defaults.Group)
+	cfg.DeadLetterTopic = cmp.Or(cfg.DeadLetterTopic, defaults.DeadLetterTopic)
+	cfg.StateRetention = cmp.Or(cfg.StateRetention, defaults.StateRetention)
 	d := &DeadLetters{cfg: cfg, topic: cfg.TopicPrefix + cfg.DeadLetterTopic, stall: 30 * time.Second, origins: map[string]int32{}}
 	var err error
 	if d.client, err = kgo.NewClient(d.options()...); err != nil {
@@ -178,7 +178,13 @@ func (d *DeadLetters) options(opts ...kgo.Opt) []kgo.Opt {
 // partitions returns how many partitions a topic has, 0 if it is not there.
 func (d *DeadLetters) partitions(ctx context.Context, topic string) (int32, error) {
 	topics, err := d.admin.ListTopics(ctx, topic)
-	if err != nil {
+	var refused *kadm.AuthError
+	switch {
+	case errors.As(err, &refused) && topic == d.topic:
+		return 0, fmt.Errorf("topic %s: the Kafka user may not see it: grant it READ: %w", topic, err)
+	case errors.As(err, &refused):
+		return 0, fmt.Errorf("topic %s: the Kafka user may not see where dead letters came from: grant it WRITE: %w", topic, err)
+	case err != nil:
 		return 0, fmt.Errorf("ask for topic %s: %w", topic, err)
 	}
 	switch t := topics[topic]; {
@@ -281,6 +287,8 @@ func (d *DeadLetters) scan(ctx context.Context, starts, ends kadm.ListedOffsets,
 			return context.Cause(ctx)
 		case stalled:
 			return d.stalled(todo)
+		case errors.Is(err, kerr.TopicAuthorizationFailed):
+			return fmt.Errorf("topic %s: the Kafka user may not read it: grant it READ: %w", d.topic, err)
 		case err != nil:
 			return fmt.Errorf("read topic %s: %w", d.topic, err)
 		}

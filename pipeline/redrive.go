@@ -17,6 +17,7 @@ var (
 	ErrRedriven  = errors.New("it has been redriven already")
 	ErrTruncated = errors.New("its value was too large for the topic of dead letters and is lost: let whoever wrote the record write it again")
 	ErrNoOrigin  = errors.New("the topic or partition it came from does not exist any more")
+	ErrForgotten = errors.New("it was given up so long ago that its stage may have forgotten the key, and would take it for a new one: let whoever wrote the record write a new one")
 	ErrRefused   = errors.New("kafka refuses the record; look at max.message.bytes of its topic")
 )
 
@@ -111,7 +112,9 @@ func (r *redrive) run(ctx context.Context) (err error) {
 	}
 	defer r.producer.Close()
 	// From here on nobody else can redrive without this one failing.
-	if r.id, r.epoch, err = r.producer.ProducerID(ctx); err != nil {
+	if r.id, r.epoch, err = r.producer.ProducerID(ctx); errors.Is(err, kerr.TransactionalIDAuthorizationFailed) {
+		return fmt.Errorf("transactional id %s: the Kafka user may not use it: grant it WRITE and DESCRIBE on it: %w", RedriveID(r.cfg.TopicPrefix, r.cfg.Group), err)
+	} else if err != nil {
 		return fmt.Errorf("%w: transactional id %s: %w", errAgain, RedriveID(r.cfg.TopicPrefix, r.cfg.Group), err)
 	}
 	ends, err := r.admin.ListEndOffsets(ctx, r.topic) // with what is not committed yet
@@ -173,6 +176,8 @@ func (d *DeadLetters) Obstacle(ctx context.Context, l DeadLetter) (why, err erro
 		return ErrRedriven, nil
 	case l.Truncated && !l.Timer:
 		return ErrTruncated, nil
+	case time.Since(l.LastAt) >= d.cfg.StateRetention:
+		return ErrForgotten, nil
 	case l.Topic == d.topic: // it would only come back
 		return ErrNoOrigin, nil
 	}
@@ -231,10 +236,10 @@ func (r *redrive) transact(ctx context.Context) (err error) {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
 	now := time.Now()
-	var failed error // the first one, but one that blames the record goes before others
-	promise := func(_ *kgo.Record, err error) {
-		if failed == nil || poison(err) && !poison(failed) {
-			failed = err // promises run one at a time
+	var failed error                              // the first one, but one that blames the record goes before others
+	promise := func(rec *kgo.Record, err error) { // they run one at a time
+		if err != nil && (failed == nil || poison(err) && !poison(failed)) {
+			failed = fmt.Errorf("topic %s: %w", rec.Topic, err)
 		}
 	}
 	for _, l := range r.batch {
@@ -243,6 +248,9 @@ func (r *redrive) transact(ctx context.Context) (err error) {
 	}
 	if err := flush(ctx, r.producer, redriveTimeout); err != nil {
 		return fmt.Errorf("produce: %w", err)
+	}
+	if errors.Is(failed, kerr.TopicAuthorizationFailed) {
+		return fmt.Errorf("the Kafka user may not write what it redrives: grant it WRITE: %w", failed)
 	}
 	if failed != nil {
 		return fmt.Errorf("produce: %w", failed)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -308,7 +309,8 @@ func TestRedriveRefuses(t *testing.T) {
 	c.publish("cut", "x")
 	c.publish("gone", "x")
 	c.publish("beyond", "x")
-	recs := c.read("dead-letters", 4)
+	c.publish("old", "x")
+	recs := c.read("dead-letters", 5)
 	for key, change := range map[string]func(*kgo.Record){
 		"cut": func(r *kgo.Record) {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: HeaderDeadLetterTruncated, Value: []byte("value")})
@@ -316,6 +318,9 @@ func TestRedriveRefuses(t *testing.T) {
 		},
 		"gone":   func(r *kgo.Record) { set(r, HeaderDeadLetterTopic, c.prefix+"no-such-topic") },
 		"beyond": func(r *kgo.Record) { set(r, HeaderDeadLetterPartition, "77") },
+		"old": func(r *kgo.Record) {
+			set(r, HeaderDeadLetterLastAt, time.Now().Add(-Config{}.withDefaults().StateRetention).UTC().Format(time.RFC3339Nano))
+		},
 	} {
 		id := c.list()[key].ID
 		i := slices.IndexFunc(recs, func(r *kgo.Record) bool { return string(r.Key) == id })
@@ -332,12 +337,12 @@ func TestRedriveRefuses(t *testing.T) {
 		}
 	}
 	got := c.redrive()
-	for key, want := range map[string]error{"fine": nil, "cut": ErrTruncated, "gone": ErrNoOrigin, "beyond": ErrNoOrigin} {
+	for key, want := range map[string]error{"fine": nil, "cut": ErrTruncated, "gone": ErrNoOrigin, "beyond": ErrNoOrigin, "old": ErrForgotten} {
 		if err, told := got[key]; !told || !errors.Is(err, want) {
 			t.Errorf("%s: told %v: %v, want %v", key, told, err, want)
 		}
 	}
-	c.read("in", 5)
+	c.read("in", 6)
 	if _, err := OpenDeadLetters(t.Context(), DeadLettersConfig{KafkaOpts: []kgo.Opt{kgo.SeedBrokers(c.addrs...)}, TopicPrefix: "other."}); err == nil || !strings.Contains(err.Error(), "topics apply") {
 		t.Errorf("another prefix: %v, want an error that says what to do", err)
 	}
@@ -417,4 +422,28 @@ func TestRedriveAtOnce(t *testing.T) {
 	}
 	c.run(handler{handle: refusing})
 	c.read("out", n)
+}
+
+// TestGivenUpTimerIsNamed: a log line about a timer says whose it is, and that of giving
+// up which dead letter to look for.
+func TestGivenUpTimerIsNamed(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	var said strings.Builder
+	stop := c.run(handler{handle: func(_ context.Context, t Trigger, _ State) (Result, error) {
+		if t.Event != nil {
+			return Result{Wake: WakeAt(t.Now)}, nil
+		}
+		return Result{}, Permanent("bad_input", errors.New("no"))
+	}}, func(cfg *Config) { cfg.Logger = slog.New(slog.NewTextHandler(&said, nil)) })
+	c.publish("k", "x")
+	c.read("dead-letters", 1)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"timer_of=k\n", "dead_letter=" + c.list()["k"].ID} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("the log has no %q:\n%s", want, said.String())
+		}
+	}
 }

@@ -146,6 +146,8 @@ func (s *session) logTrigger(j *job, level slog.Level, msg string, a attempts, a
 	args = append(args, "topic", s.topic, "partition", j.part.id, "attempt", a.count)
 	if j.in != nil {
 		args = append(args, "offset", j.in.rec.Offset)
+	} else {
+		args = append(args, "timer_of", j.key) // a key with state: the stage has accepted it
 	}
 	s.log.Log(context.Background(), level, msg, args...)
 }
@@ -205,9 +207,9 @@ func (s *session) gaveUpAfter(took time.Duration) {
 // giveUp makes the outcome of a trigger that will not be tried again: its dead
 // letter and what the stage says to publish beside it.
 func (s *session) giveUp(j *job, class string, cause error, a attempts) *outcome {
-	s.logTrigger(j, slog.LevelError, "gave up, a dead letter is written", a, "class", class, "err", oneLine(cause.Error()))
 	dead := deadLetter(s.stage.Name, s.topic, j, class, cause, a)
 	dead.Topic = s.cfg.DeadLetterTopic
+	s.logTrigger(j, slog.LevelError, "gave up, a dead letter is written", a, "dead_letter", string(dead.Key), "class", class, "err", oneLine(cause.Error()))
 	t := j.trigger(j.before)
 	result, err := s.gaveUp(t, j.before.seenBy(j), cause)
 	if err == nil {

@@ -40,7 +40,7 @@ func (a *app) cancelImport(ctx context.Context, id, output string) error {
 	if err != nil {
 		return err
 	}
-	reach, _, reached := a.reaching(ctx)
+	reach, _, reached := a.reaching(ctx, 0)
 	defer reached()
 	cancel := schemas.ImportCancelRequested{ImportID: id, RequestedAt: schemas.At(time.Now())}
 	if err := publish(reach, conn, cfg.Kafka.TopicPrefix, cancel); err != nil {

@@ -32,7 +32,7 @@ func (a *app) deadLetterListCommand() *cobra.Command {
 			if limit < 1 || limit > maxDeadLetterRows {
 				return usagef("--limit %d: want 1 to %d", limit, maxDeadLetterRows)
 			}
-			if err := f.parse(time.Now()); err != nil {
+			if err := f.parse(cmd, time.Now()); err != nil {
 				return err
 			}
 			return a.listDeadLetters(cmd.Context(), &f, limit, output)
@@ -46,7 +46,7 @@ func (a *app) deadLetterListCommand() *cobra.Command {
 
 func (a *app) listDeadLetters(ctx context.Context, f *deadLetterFilter, limit int, output string) error {
 	n := newestRows{limit: limit}
-	err := a.withDeadLetters(ctx, func(d *pipeline.DeadLetters) error {
+	err := a.withDeadLetters(ctx, 0, func(d *pipeline.DeadLetters) error {
 		return d.Each(ctx, f.matches, func(l pipeline.DeadLetter) error {
 			n.add(rowOf(l))
 			return nil

@@ -18,9 +18,13 @@ const (
 	resultBefore    = "already_redriven"
 	resultTruncated = "truncated"
 	resultNoOrigin  = "no_origin"
+	resultForgotten = "forgotten"
 	resultRefused   = "refused"
 	resultNotFound  = "not_found"
 )
+
+// redriveEnd is how long a redrive that is interrupted has to end its transaction.
+const redriveEnd = 5 * time.Second
 
 type redriveOptions struct {
 	filter deadLetterFilter
@@ -43,7 +47,7 @@ func (a *app) deadLetterRedriveCommand() *cobra.Command {
 			"  bankimport dead-letters redrive --class retries_exhausted --since 2h --dry-run",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.ids = args
-			if err := o.check(); err != nil {
+			if err := o.check(cmd); err != nil {
 				return err
 			}
 			return a.redrive(cmd.Context(), o)
@@ -56,7 +60,7 @@ func (a *app) deadLetterRedriveCommand() *cobra.Command {
 	return cmd
 }
 
-func (o *redriveOptions) check() error {
+func (o *redriveOptions) check(cmd *cobra.Command) error {
 	if o.output != outputText && o.output != outputJSON && o.output != outputJSONL {
 		return badOutput(o.output, outputText, outputJSON, outputJSONL)
 	}
@@ -69,7 +73,7 @@ func (o *redriveOptions) check() error {
 	if err := checkDeadLetterIDs(o.ids); err != nil {
 		return err
 	}
-	return o.filter.parse(time.Now())
+	return o.filter.parse(cmd, time.Now())
 }
 
 func (a *app) redrive(ctx context.Context, o redriveOptions) error {
@@ -77,7 +81,7 @@ func (a *app) redrive(ctx context.Context, o redriveOptions) error {
 	for _, id := range o.ids {
 		t.named[id] = true
 	}
-	err := a.withDeadLetters(ctx, func(d *pipeline.DeadLetters) error {
+	err := a.withDeadLetters(ctx, redriveEnd, func(d *pipeline.DeadLetters) error {
 		if o.dryRun {
 			return d.Each(ctx, t.wanted, func(l pipeline.DeadLetter) error {
 				why, err := d.Obstacle(ctx, l)
@@ -150,6 +154,8 @@ func resultOf(err error) string {
 		return resultTruncated
 	case errors.Is(err, pipeline.ErrNoOrigin):
 		return resultNoOrigin
+	case errors.Is(err, pipeline.ErrForgotten):
+		return resultForgotten
 	default:
 		return resultRefused
 	}
@@ -176,7 +182,7 @@ func (t *redriveTold) write(r deadLetterRow) {
 	}
 	words := map[string]string{
 		resultRedriven: "redriven", resultWould: "would redrive", resultBefore: "redriven already",
-		resultTruncated: "cannot redrive", resultNoOrigin: "cannot redrive", resultRefused: "cannot redrive", resultNotFound: "cannot redrive",
+		resultTruncated: "cannot redrive", resultNoOrigin: "cannot redrive", resultForgotten: "cannot redrive", resultRefused: "cannot redrive", resultNotFound: "cannot redrive",
 	}
 	line := words[r.Result] + "  " + r.ID
 	if r.Stage != "" {
@@ -192,7 +198,7 @@ func (t *redriveTold) write(r deadLetterRow) {
 func (t *redriveTold) end(err error) error {
 	switch {
 	case err != nil && t.done > 0 && !t.options.dryRun:
-		fmt.Fprintf(t.stderr, "%s redriven before this went wrong; run it again for the rest\n", count(t.done, "dead letter"))
+		fmt.Fprintf(t.stderr, "%s redriven before this went wrong, or some more that there was no answer about; run it again for the rest\n", count(t.done, "dead letter"))
 		return err
 	case err != nil:
 		return err

@@ -40,8 +40,14 @@ func (f *deadLetterFilter) flags(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("stage", cobra.FixedCompletions(stageNames(), cobra.ShellCompDirectiveNoFileComp))
 }
 
-// parse checks the filter and fixes what it means now.
-func (f *deadLetterFilter) parse(now time.Time) (err error) {
+// parse checks the filter and fixes what it means now. An empty value is refused: a
+// script whose variable is not set does not mean any.
+func (f *deadLetterFilter) parse(cmd *cobra.Command, now time.Time) (err error) {
+	for _, name := range []string{"stage", "class", "import", "since", "until"} {
+		if flag := cmd.Flag(name); flag.Changed && flag.Value.String() == "" {
+			return usagef("--%s is empty: leave it out if any is meant", name)
+		}
+	}
 	if f.stage != "" && !slices.Contains(stageNames(), f.stage) {
 		return usagef("--stage %q: want one of %s", f.stage, strings.Join(stageNames(), ", "))
 	}
@@ -94,16 +100,18 @@ func checkDeadLetterIDs(ids []string) error {
 	return nil
 }
 
-// withDeadLetters calls f with the cluster's dead letters.
-func (a *app) withDeadLetters(ctx context.Context, f func(*pipeline.DeadLetters) error) error {
+// withDeadLetters calls f with the cluster's dead letters. Once ctx has ended, what f
+// does with Kafka has so long to come to its end.
+func (a *app) withDeadLetters(ctx context.Context, end time.Duration, f func(*pipeline.DeadLetters) error) error {
 	cfg, conn, err := a.cluster()
 	if err != nil {
 		return err
 	}
-	reach, client, reached := a.reaching(ctx)
+	reach, client, reached := a.reaching(ctx, end)
 	defer reached()
 	d, err := pipeline.OpenDeadLetters(reach, pipeline.DeadLettersConfig{
 		KafkaOpts: append(conn.Options(), client), TopicPrefix: cfg.Kafka.TopicPrefix,
+		StateRetention: cfg.Engine.StateRetention,
 	})
 	if err != nil {
 		return a.unreachable(ctx, reach, err, cfg)

@@ -249,6 +249,8 @@ func TestDeadLetters_Usage(t *testing.T) {
 		"dead-letters redrive --dry-run":                     "which dead letters?",
 		"dead-letters redrive --all -o table":                "want one of text, json, jsonl",
 		"dead-letters redrive --stage connection --until no": "--until",
+		"dead-letters redrive --stage webform --import=":     "--import is empty",
+		"dead-letters list --class=":                         "--class is empty",
 	} {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()

@@ -42,7 +42,7 @@ func (a *app) deadLetterShowCommand() *cobra.Command {
 
 func (a *app) showDeadLetter(ctx context.Context, id string, value bool, output string) error {
 	var found *pipeline.DeadLetter
-	err := a.withDeadLetters(ctx, func(d *pipeline.DeadLetters) error {
+	err := a.withDeadLetters(ctx, 0, func(d *pipeline.DeadLetters) error {
 		return d.Each(ctx, func(l pipeline.DeadLetter) bool { return l.ID == id }, func(l pipeline.DeadLetter) error {
 			found = &l
 			return nil

@@ -82,7 +82,7 @@ func (a *app) importBank(ctx context.Context, o importOptions, days *int) error 
 	if err != nil {
 		return err
 	}
-	reach, client, reached := a.reaching(ctx)
+	reach, client, reached := a.reaching(ctx, 0)
 	defer reached()
 	var f *follow.Follower
 	if o.wait { // before the request, so that nothing is missed
@@ -92,7 +92,7 @@ func (a *app) importBank(ctx context.Context, o importOptions, days *int) error 
 		defer f.Close()
 	}
 	if err := publish(reach, conn, cfg.Kafka.TopicPrefix, request); err != nil {
-		return a.unreachable(ctx, reach, err, cfg)
+		return fmt.Errorf("%w (it may have been written all the same: to request it again, add --id %s)", a.unreachable(ctx, reach, err, cfg), o.id)
 	}
 	reached()
 	if !o.wait {

@@ -30,12 +30,13 @@ func (a *app) cluster() (config.Config, kafkaconn.Config, error) {
 
 // reaching returns the context in which the cluster must have answered, and an
 // option for clients of franz-go: what they wait for does not end with the
-// context of the call, so they end with reach until reached is called, and with
-// ctx after that. Calling reached twice is harmless.
-func (a *app) reaching(ctx context.Context) (reach context.Context, client kgo.Opt, reached func()) {
+// context of the call, so they end with reach until reached is called, and after
+// that the given time after ctx. Calling reached twice is harmless.
+func (a *app) reaching(ctx context.Context, after time.Duration) (reach context.Context, client kgo.Opt, reached func()) {
 	reach, cancel := context.WithTimeout(ctx, a.reach)
-	life, end := context.WithCancel(ctx)
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(reach, end)
+	context.AfterFunc(ctx, func() { time.AfterFunc(after, end) })
 	return reach, kgo.WithContext(life), func() {
 		stop()
 		cancel()

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/bankimport/bankimport/internal/freeport"
 )
 
@@ -36,6 +38,52 @@ func TestNoKafka(t *testing.T) {
 				t.Errorf("got stdout %q and stderr %q, want one line on stderr", got.stdout, got.stderr)
 			}
 		})
+	}
+}
+
+// TestReaching: clients end with the time to reach the cluster, and later as long after
+// the interrupt as was asked for: a redrive ends its transaction then.
+func TestReaching(t *testing.T) {
+	t.Parallel()
+	life := func(reach, after time.Duration, reached bool) (client context.Context, interrupt func()) {
+		ctx, interrupt := context.WithCancel(t.Context())
+		_, opt, hasReached := (&app{reach: reach}).reaching(ctx, after)
+		cl, err := kgo.NewClient(opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(cl.Close)
+		if reached {
+			hasReached()
+		}
+		return cl.Context(), interrupt
+	}
+	ends := func(client context.Context) {
+		t.Helper()
+		select {
+		case <-client.Done():
+		case <-time.After(patience):
+			t.Error("the client does not end")
+		}
+	}
+	client, interrupt := life(time.Millisecond, time.Hour, false)
+	ends(client)
+	interrupt()
+
+	client, interrupt = life(time.Hour, time.Hour, false)
+	interrupt()
+	ends(client)
+
+	client, interrupt = life(time.Hour, 0, true)
+	interrupt()
+	ends(client)
+
+	client, interrupt = life(time.Hour, 100*time.Millisecond, true)
+	began := time.Now()
+	interrupt()
+	ends(client)
+	if took := time.Since(began); took < 100*time.Millisecond {
+		t.Errorf("the client has ended %v after the interrupt, want 100ms", took)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -30,10 +31,11 @@ func (a *app) topicsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				write := p.WriteText
 				if output == outputJSON {
-					return p.WriteJSON(a.stdout)
+					write = p.WriteJSON
 				}
-				return p.WriteText(a.stdout)
+				return cmp.Or(write(a.stdout), p.Err()) // apply would say the same
 			})
 		},
 	}
@@ -57,7 +59,7 @@ func (a *app) withAdmin(ctx context.Context, f func(context.Context, *kadm.Clien
 	if err != nil {
 		return err
 	}
-	reach, client, reached := a.reaching(ctx)
+	reach, client, reached := a.reaching(ctx, 0)
 	defer reached()
 	cl, err := kgo.NewClient(append(conn.Options(), client)...)
 	if err != nil {

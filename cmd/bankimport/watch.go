@@ -43,7 +43,7 @@ func (a *app) watch(ctx context.Context, args []string, output string) error {
 	if err != nil {
 		return err
 	}
-	reach, client, reached := a.reaching(ctx)
+	reach, client, reached := a.reaching(ctx, 0)
 	defer reached()
 	f, err := follow.Open(reach, follow.Config{Kafka: append(conn.Options(), client), Prefix: cfg.Kafka.TopicPrefix, Topics: follow.Topics(), FromStart: true})
 	if err != nil {
