@@ -6,9 +6,12 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/bankimport/bankimport/internal/config"
 	"github.com/bankimport/bankimport/internal/simulator/player"
 	"github.com/bankimport/bankimport/schemas"
 )
@@ -373,11 +376,34 @@ func (w *world) topics(t *testing.T) {
 	other[1] = "BANKIMPORT_PARTITIONS=3"
 	call(t, other, "topics", "apply").check(t, exitFailed, "partition counts do not fit")
 	asJSON := call(t, other, "topics", "plan", "-o", "json")
-	asJSON.check(t, exitOK)
+	asJSON.check(t, exitFailed, "partition counts do not fit", "set BANKIMPORT_PARTITIONS")
 	var parsed struct {
 		Topics []struct{ Name, Action string }
 	}
 	if err := json.Unmarshal([]byte(asJSON.stdout), &parsed); err != nil || len(parsed.Topics) != 15 || parsed.Topics[0].Action != "conflict" {
 		t.Errorf("got %d topics, %v, want 15 in conflict:\n%s", len(parsed.Topics), err, asJSON.stdout)
+	}
+}
+
+// TestDevWorld_ProductionShell: what the shell has for a real cluster does not reach dev.
+func TestDevWorld_ProductionShell(t *testing.T) {
+	t.Parallel()
+	l, err := (&devAddrs{page: anyPort, simulator: anyPort, bridge: anyPort, admin: anyPort, kafka: anyPort}).bind(config.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	w, err := newDevWorld([]string{
+		"BANKIMPORT_KAFKA_BROKERS=kafka.example.com:9093", "BANKIMPORT_KAFKA_TLS=true", "BANKIMPORT_KAFKA_SASL_USER=u", "BANKIMPORT_REPLICATION=3",
+		"BANKIMPORT_PUBLIC_TLS_CERT_FILE=/no/such/bridge.crt", "BANKIMPORT_USER_KEY_FILE=/no/such/key", "BANKIMPORT_RETRY_BUDGET=1m",
+	}, l, "127.0.0.1:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k := w.cfg.Kafka; k.TLS || !slices.Equal(k.Brokers, []string{"127.0.0.1:1"}) || w.cfg.Topics.Replication == 3 {
+		t.Errorf("dev would use brokers %v, TLS %v, replication %d", k.Brokers, k.TLS, w.cfg.Topics.Replication)
+	}
+	if w.cfg.Engine.RetryBudget != time.Minute {
+		t.Errorf("retry budget %v, want the shell's", w.cfg.Engine.RetryBudget)
 	}
 }

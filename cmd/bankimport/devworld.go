@@ -116,7 +116,10 @@ func newDevWorld(environ []string, l *devListeners, kafkaAddr string) (*devWorld
 	}
 	clientID, clientSecret := "dev", rand.Text()
 
-	environ = slices.Clone(environ)
+	// What a shell has for a real cluster is not for this one.
+	environ = slices.DeleteFunc(slices.Clone(environ), func(s string) bool {
+		return strings.HasPrefix(s, config.Prefix+"KAFKA_") || strings.HasPrefix(s, config.Prefix+"REPLICATION=")
+	})
 	for name, value := range map[string]string{
 		"KAFKA_BROKERS":        kafkaAddr,
 		"FINAPI_CLIENT_ID":     clientID,
@@ -133,6 +136,8 @@ func newDevWorld(environ []string, l *devListeners, kafkaAddr string) (*devWorld
 		"PUBLIC_TLS_KEY":       string(cert.KeyPEM),
 		"INSTANCE_ID":          "dev",
 	} {
+		file := config.Prefix + name + "_FILE="
+		environ = slices.DeleteFunc(environ, func(s string) bool { return strings.HasPrefix(s, file) })
 		environ = append(environ, config.Prefix+name+"="+value)
 	}
 	if w.cfg, err = config.Load(environ, config.NeedAll); err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"fmt"
 	"io"
+	"net/url"
 	"reflect"
 	"strings"
 	"text/tabwriter"
@@ -53,6 +54,12 @@ func show(v reflect.Value) string {
 		return "(PEM)"
 	case time.Duration:
 		return short(value)
+	case string:
+		if u, err := url.Parse(value); err == nil && u.User != nil { // it is refused, but not hidden otherwise
+			u.User = url.User("xxxxx")
+			return u.String()
+		}
+		return value
 	case []string:
 		return strings.Join(value, ",")
 	case encoding.TextMarshaler:

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,21 @@ func TestDescribe_ListsEverySetting(t *testing.T) {
 		}
 		if s.File && !strings.Contains(help.String(), s.FileName()) {
 			t.Errorf("help: %s is not there", s.FileName())
+		}
+	}
+}
+
+// TestShow_HidesLogins: config print shows settings that would be refused, too.
+func TestShow_HidesLogins(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"https://user:pass@api.example.com/x": "https://xxxxx@api.example.com/x",
+		"https://token@api.example.com":       "https://xxxxx@api.example.com",
+		"https://api.example.com/a@b":         "https://api.example.com/a@b",
+		"-1":                                  "-1",
+	} {
+		if got := show(reflect.ValueOf(value)); got != want {
+			t.Errorf("%q is shown as %q, want %q", value, got, want)
 		}
 	}
 }

@@ -197,7 +197,7 @@ func (e *ConflictError) Error() string {
 			}
 		}
 	}
-	b.WriteString("; set the number of partitions to what the existing topics have, or use another topic prefix and start on new topics")
+	b.WriteString("; set BANKIMPORT_PARTITIONS to what the existing topics have, or another BANKIMPORT_TOPIC_PREFIX and start on new topics")
 	return b.String()
 }
 
