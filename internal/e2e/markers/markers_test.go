@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/bankimport/bankimport/internal/freeport"
 	"github.com/bankimport/bankimport/internal/realkafka"
 )
 
@@ -18,9 +19,22 @@ import (
 // owes its markers when it is back. Where this fails because none was lost, Kafka has
 // mended that, and this package can go.
 func TestMender(t *testing.T) {
-	b := realkafka.ForTest(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
+	addrs, err := freeport.Addrs(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// From the jars: a container is killed too late.
+	b, err := realkafka.Start(ctx, realkafka.Config{Dir: realkafka.DirForTest(t), Addr: addrs[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Kill(); err != nil {
+			t.Error(err)
+		}
+	})
 	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()))
 	if err != nil {
 		t.Fatal(err)
