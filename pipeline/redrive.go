@@ -208,6 +208,9 @@ func (r *redrive) commit(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ErrRedriveTakenOver, err)
 	case err != nil:
 		r.abort(ctx)
+		if errors.Is(err, kerr.TopicAuthorizationFailed) { // that does not pass
+			return fmt.Errorf("the Kafka user may not write what it redrives: grant it WRITE: %w", err)
+		}
 		if poison(err) && len(r.batch) == 1 {
 			r.settle(r.batch[0], ErrRefused)
 		} else if poison(err) {
@@ -236,8 +239,9 @@ func (r *redrive) transact(ctx context.Context) (err error) {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
 	now := time.Now()
-	var failed error                              // the first one, but one that blames the record goes before others
-	promise := func(rec *kgo.Record, err error) { // they run one at a time
+	var failed error // the first one, but one that blames the record goes before others
+	// Promises run one at a time.
+	promise := func(rec *kgo.Record, err error) {
 		if err != nil && (failed == nil || poison(err) && !poison(failed)) {
 			failed = fmt.Errorf("topic %s: %w", rec.Topic, err)
 		}
@@ -248,9 +252,6 @@ func (r *redrive) transact(ctx context.Context) (err error) {
 	}
 	if err := flush(ctx, r.producer, redriveTimeout); err != nil {
 		return fmt.Errorf("produce: %w", err)
-	}
-	if errors.Is(failed, kerr.TopicAuthorizationFailed) {
-		return fmt.Errorf("the Kafka user may not write what it redrives: grant it WRITE: %w", failed)
 	}
 	if failed != nil {
 		return fmt.Errorf("produce: %w", failed)
