@@ -76,11 +76,18 @@ func TestOldestRecordOverRestarts(t *testing.T) {
 			kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Err: kerr.UnknownServerError, Count: -1},
 		)
 		without := 0
-		for range 600 {
-			time.Sleep(100 * time.Millisecond)
+		for i := range 1600 {
+			if i < 1000 { // closely, while the first of them leave their group
+				time.Sleep(time.Millisecond)
+			} else {
+				time.Sleep(100 * time.Millisecond)
+			}
 			s := p.stats()
 			if s.partitions == 0 {
 				without++
+				if p.Ready() {
+					t.Fatal("ready without partitions")
+				}
 			}
 			if !s.oldest.Equal(oldest) {
 				t.Fatalf("the oldest record is from %v, want %v", s.oldest, oldest)

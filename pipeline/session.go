@@ -175,8 +175,12 @@ const lateWork = time.Second
 const leaveTimeout = 3 * time.Second
 
 // ready says that the group has assigned partitions, if only none, and that the
-// state of all of them is there.
+// state of all of them is there. A session that has ended is not: while it leaves
+// the group it still has an id there, and no partitions.
 func (s *session) ready() bool {
+	if s.ctx.Err() != nil {
+		return false
+	}
 	member, _ := s.consumer.GroupMetadata()
 	s.owned.mu.Lock()
 	known, owned := s.owned.known, len(s.owned.ids)
