@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -286,7 +288,7 @@ func (d *DeadLetters) scan(ctx context.Context, starts, ends kadm.ListedOffsets,
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case stalled:
-			return d.stalled(todo)
+			return d.stalled(ctx, cl, todo)
 		case errors.Is(err, kerr.TopicAuthorizationFailed):
 			return fmt.Errorf("topic %s: the Kafka user may not read it: grant it READ: %w", d.topic, err)
 		case err != nil:
@@ -312,10 +314,22 @@ func (d *DeadLetters) scan(ctx context.Context, starts, ends kadm.ListedOffsets,
 	return nil
 }
 
-func (d *DeadLetters) stalled(todo map[int32]int64) error {
-	for p, end := range todo {
-		return fmt.Errorf("topic %s, partition %d: nothing more can be read before offset %d since %s, perhaps because a transaction hangs: "+
-			"see kafka-transactions.sh find-hanging", d.topic, p, end, d.stall)
+// stalled says why nothing more can be read.
+func (d *DeadLetters) stalled(ctx context.Context, cl *kgo.Client, todo map[int32]int64) error {
+	ctx, cancel := context.WithTimeout(ctx, d.stall)
+	defer cancel()
+	stable, err := kadm.NewClient(cl).ListCommittedOffsets(ctx, d.topic)
+	if err != nil {
+		return fmt.Errorf("read topic %s: nothing came for %s, and Kafka cannot be reached: %w", d.topic, d.stall, err)
 	}
-	return nil
+	for _, p := range slices.Sorted(maps.Keys(todo)) {
+		switch at, _ := stable.Lookup(d.topic, p); {
+		case at.Err != nil:
+			return fmt.Errorf("topic %s, partition %d: nothing came for %s: %w", d.topic, p, d.stall, at.Err)
+		case at.Offset < todo[p]:
+			return fmt.Errorf("topic %s, partition %d: a transaction has been open since offset %d, and nothing behind it can be read for %s: see kafka-transactions.sh find-hanging",
+				d.topic, p, at.Offset, d.stall)
+		}
+	}
+	return fmt.Errorf("read topic %s: nothing came for %s: try again, and look at the brokers' logs", d.topic, d.stall)
 }

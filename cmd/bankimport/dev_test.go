@@ -299,7 +299,14 @@ func (w *world) cancelledByUpstream(t *testing.T) {
 func (w *world) again(t *testing.T) {
 	im, form := w.importing(t, "returns")
 	play(t, player.Play, form)
-	im.end(t).check(t, exitOK)
+	first := im.end(t)
+	first.check(t, exitOK)
+	id := im.stderr.await(t, `^import (\S+)$`)
+	repeated := call(t, w.environ, "import", "--user", "returns", "--bank", "280001", "--id", id, "--wait", "--timeout", "1m")
+	repeated.check(t, exitOK) // it was over before
+	if repeated.stdout != first.stdout {
+		t.Errorf("got stdout %q of a request repeated, want %q", repeated.stdout, first.stdout)
+	}
 	second, form := w.importing(t, "returns")
 	if err := player.Play(t.Context(), form); err == nil {
 		t.Error("the form ended well, although the bank is connected")

@@ -16,6 +16,7 @@ import (
 )
 
 type importOptions struct {
+	past                            bool // the id is given: there may be an import with it
 	id, user, search, name, profile string
 	bank, connection                int64
 	types                           []string
@@ -51,7 +52,7 @@ func (a *app) importCommand() *cobra.Command {
 	f.IntVar(&o.maxDays, "max-days", 0, "history to load in days: 0 (all) or 14 to 3650")
 	f.StringVar(&o.name, "connection-name", "", "name of the new connection")
 	f.StringVar(&o.profile, "profile", "", "id of the web form profile")
-	f.StringVar(&o.id, "id", "", "id of the import, a lower-case UUID (default: a new one)")
+	f.StringVar(&o.id, "id", "", "id of the import, a lower-case UUID (default: a new one); a request that repeats an id changes nothing")
 	f.BoolVar(&o.wait, "wait", false, "follow the import until it has ended; exit code 3 if it ends badly")
 	f.DurationVar(&o.timeout, "timeout", 0, "with --wait: stop following after this time (default: never)")
 	outputFlag(cmd, &o.output, outputText, outputJSON, outputJSONL)
@@ -68,7 +69,7 @@ func (a *app) importBank(ctx context.Context, o importOptions, days *int) error 
 	if o.timeout < 0 || o.timeout > 0 && !o.wait {
 		return usagef("--timeout %s: want a duration above 0, with --wait", o.timeout)
 	}
-	if o.id == "" {
+	if o.past = o.id != ""; !o.past {
 		o.id = uuid.NewString()
 	}
 	request := schemas.ImportRequested{
@@ -86,7 +87,7 @@ func (a *app) importBank(ctx context.Context, o importOptions, days *int) error 
 	defer reached()
 	var f *follow.Follower
 	if o.wait { // before the request, so that nothing is missed
-		if f, err = follow.Open(reach, follow.Config{Kafka: append(conn.Options(), client), Prefix: cfg.Kafka.TopicPrefix, Topics: follow.Topics()}); err != nil {
+		if f, err = follow.Open(reach, follow.Config{Kafka: append(conn.Options(), client), Prefix: cfg.Kafka.TopicPrefix, Topics: follow.Topics(), FromStart: o.past}); err != nil {
 			return a.unreachable(ctx, reach, err, cfg)
 		}
 		defer f.Close()
@@ -108,7 +109,7 @@ func (a *app) importBank(ctx context.Context, o importOptions, days *int) error 
 		ctx, stop = context.WithTimeout(ctx, o.timeout)
 		defer stop()
 	}
-	return a.follow(ctx, f, o.id, false, o.output)
+	return a.follow(ctx, f, o.id, o.past, o.output)
 }
 
 // follow shows an import until it has ended; see followOne.
