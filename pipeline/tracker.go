@@ -65,7 +65,7 @@ type partition struct {
 	unseen   int   // how many of them, the last ones, are not admitted
 	end      int64 // one past the highest offset seen
 	base     int64 // committed: everything below is finished
-	epoch    int32 // leader epoch of the last record seen, -1: unknown
+	epoch    int32 // leader epoch of the record before end, -1: unknown
 	parked   []*input
 	paused   bool                 // nothing is fetched
 	lanes    map[string]*lane     // by event key
@@ -221,7 +221,9 @@ func (p *partition) passed(offset int64) {
 
 func (t *tracker) admitOne(start []*job, p *partition, in *input) []*job {
 	off := in.rec.Offset
-	p.epoch = in.epoch
+	if off+1 >= p.end { // after a restart the map reaches further than what was read
+		p.epoch = in.epoch
+	}
 	j := &in.job
 	j.part, j.in, j.keyed = p, in, in.rec.Key != nil
 	switch {
