@@ -281,6 +281,55 @@ func TestStateRefusedForGood(t *testing.T) {
 	})
 }
 
+// TestRefusedStateIsItsAuthors: a timer that leaves the state as it was writes it
+// again, in the same record as the trigger that made it. If Kafka does not take it,
+// that trigger is to blame, and the timer runs no more.
+func TestRefusedStateIsItsAuthors(t *testing.T) {
+	virtually(t, func(t *testing.T, c *cluster, fake *kfake.Cluster) {
+		fake.Fault(kfake.Fault{
+			Keys: []kmsg.Key{kmsg.Produce}, Topic: c.prefix + c.stateTopic(), Err: kerr.MessageTooLarge, Count: -1,
+			When: func(r kmsg.Request) bool { return bytes.Contains(producedBytes(r), []byte("too large")) },
+		})
+		c.start(handler{handle: func(_ context.Context, tr Trigger, _ State) (Result, error) {
+			switch {
+			case tr.Event == nil:
+				return Result{Events: []Event{out(tr.Key, "timer")}}, nil
+			case tr.Key == "k":
+				return Result{State: SetState([]byte("too large")), Wake: WakeAt(tr.Now)}, nil
+			default:
+				return Result{Events: []Event{out(tr.Key, "fine")}}, nil
+			}
+		}}, func(cfg *Config) {
+			cfg.CommitInterval = time.Second // the trigger and its timer go into one batch
+			cfg.KafkaOpts = append(cfg.KafkaOpts, kgo.ProducerBatchCompression(kgo.NoCompression()))
+		})
+		c.publish("before", "x")
+		c.read("out", 1)
+		c.publish("k", "x")
+		l := c.read("dead-letters", 1)[0]
+		if string(l.Value) != "x" {
+			t.Errorf("a dead letter of %q, want it of the record that set the state", l.Value)
+		}
+		c.publish("after", "x")
+		eventually(t, "all is committed", c.caughtUp)
+		for _, r := range c.read("out", 2) {
+			if string(r.Value) != "fine" {
+				t.Errorf("key %s: a result %q of a state that was refused", r.Key, r.Value)
+			}
+		}
+	})
+}
+
+// producedBytes is what a request produces, as it goes over the wire.
+func producedBytes(r kmsg.Request) (raw []byte) {
+	for _, t := range r.(*kmsg.ProduceRequest).Topics {
+		for _, p := range t.Partitions {
+			raw = append(raw, p.Records...)
+		}
+	}
+	return raw
+}
+
 // TestSearchBesideABusyPartition: while Kafka refuses a record of one partition, the
 // results that others finish meanwhile do not keep the search from its end.
 func TestSearchBesideABusyPartition(t *testing.T) {

@@ -365,7 +365,8 @@ func (c *committer) transact(ctx context.Context, b batch, offsets []kmsg.TxnOff
 	var failed refusedError
 	for i := range recs {
 		if err, ok := refused[&recs[i].rec]; ok {
-			failed.add(recs[i].job, recs[i].rec.Topic == c.outputs[c.cfg.DeadLetterTopic], err)
+			topic := recs[i].rec.Topic
+			failed.add(recs[i].job, topic == c.outputs[c.cfg.DeadLetterTopic], topic == c.state, err)
 		}
 	}
 	if failed.err != nil {
@@ -437,19 +438,20 @@ func (c *committer) remember(recs []output) (allNew, anyNew bool) {
 
 // A refusedError is records that were not acknowledged.
 type refusedError struct {
-	err  error  // of the first, but one that blames the record goes before others
-	jobs []*job // whose records are to blame
-	dead bool   // a dead letter is among them
-	rest bool   // another record is
+	err   error  // of the first, but one that blames the record goes before others
+	jobs  []*job // whose records are to blame
+	dead  bool   // a dead letter is among them
+	rest  bool   // another record is
+	state bool   // the state of a key is
 }
 
 func (e *refusedError) Error() string { return e.err.Error() }
 func (e *refusedError) Unwrap() error { return e.err }
 
-func (e *refusedError) add(j *job, dead bool, err error) {
+func (e *refusedError) add(j *job, dead, state bool, err error) {
 	switch {
 	case poison(err):
-		e.dead, e.rest = e.dead || dead, e.rest || !dead
+		e.dead, e.rest, e.state = e.dead || dead, e.rest || !dead, e.state || state
 		if len(e.jobs) == 0 {
 			e.err = err
 		}
@@ -651,9 +653,10 @@ func (c *committer) recover(ctx context.Context, b batch, seq string, cause erro
 
 // search finds whose record Kafka refuses: it refuses all that travelled with
 // it, so smaller and smaller batches go until a job is alone. That one becomes a
-// dead letter.
+// dead letter. The state of a key is written by the last job of the batch that
+// has it, which may have left it as an earlier one made it.
 func (c *committer) search(b batch, r *refusedError) error {
-	if len(r.jobs) > 1 {
+	if len(r.jobs) > 1 || r.state && b.jobs > 1 {
 		c.few, c.left, c.since = max(b.jobs/2, 1), b.jobs, b.parts[0].pick
 		return r
 	}
@@ -697,7 +700,9 @@ func (c *committer) freshProducer(ctx context.Context) error {
 	return err
 }
 
-// wasCommitted asks the group whether it has this batch's offsets.
+// wasCommitted asks the group whether it has this batch's offsets: over the producer,
+// who has looked up the coordinator last. One that is not it any more, and does not
+// know yet, would tell of older offsets.
 func (c *committer) wasCommitted(ctx context.Context, b batch, seq string) (bool, error) {
 	req := kmsg.NewPtrOffsetFetchRequest()
 	req.RequireStable = true
@@ -710,7 +715,7 @@ func (c *committer) wasCommitted(ctx context.Context, b batch, seq string) (bool
 	}
 	g.Topics = []kmsg.OffsetFetchRequestGroupTopic{t}
 	req.Groups = []kmsg.OffsetFetchRequestGroup{g}
-	resp, err := req.RequestWith(ctx, c.admin)
+	resp, err := req.RequestWith(ctx, c.producer)
 	if err != nil {
 		return false, err
 	}

@@ -31,7 +31,10 @@
 // calls must be safe to repeat. Readers that do not read with
 // isolation.level=read_committed see aborted records. A topic without replicas may
 // lose the markers of a transaction when its broker is killed (Kafka 4.4.0): its
-// readers then wait until a person ends that transaction.
+// readers then wait until a person ends that transaction. A broker that is cut off
+// from the others, but not from us, can tell of older offsets until it knows that the
+// group has moved: if the answer to a commit is lost right then, its results are
+// published twice (by reasoning; no test has met it).
 //
 // Memory is bounded by settings: admitted records, results that wait for their
 // commit, and state; the clients' fetch and produce buffers come on top (about
