@@ -207,6 +207,9 @@ func (p *modelPart) picked(b *batch, offset int) bool {
 	})
 }
 
+// aReign is how many offsets of a log each leader has written.
+const aReign = 3
+
 func (m *model) fetch() { m.poll(rapid.IntRange(1, 8).Draw(m.t, "fetched"), true) }
 
 // poll brings at most n records, and new ones where the logs may grow.
@@ -231,7 +234,7 @@ func (m *model) poll(n int, grow bool) {
 		if key != gone {
 			ins = append(ins, &input{
 				rec: Record{Partition: p.id, Offset: int64(p.pos), Key: []byte(key), Timestamp: m.now},
-				job: job{key: key}, size: 10, control: key == marker,
+				job: job{key: key}, size: 10, control: key == marker, epoch: int32(p.pos / aReign),
 			})
 		}
 		p.pos++
@@ -360,6 +363,9 @@ func (m *model) commit(p *modelPart, pb partBatch) {
 		if i > 0 && o <= pb.done.unfinished[i-1] || p.done[o] {
 			m.t.Fatalf("map lists %v, of which %d is finished or out of order", pb.done.unfinished, o)
 		}
+	}
+	if e := int64(pb.epoch); e >= 0 && (pb.done.base < e*aReign || pb.done.base > (e+1)*aReign) {
+		m.t.Fatalf("offset %d is committed with leader epoch %d, which begins at %d and ends before %d", pb.done.base, e, e*aReign, (e+1)*aReign)
 	}
 	p.com = pb.done
 	for _, j := range pb.jobs {
