@@ -228,10 +228,10 @@ func TestTimers(t *testing.T) {
 		return Result{Events: []Event{out(tr.Key, "woken "+string(s.Value))}, State: ClearState()}, nil
 	}}
 	stop := c.run(h)
-	c.publish("cleared", "3s")
+	c.publish("cleared", "8s")
 	c.publish("cleared", "cancel")
 	c.publish("soon", "100ms")
-	c.publish("later", "2s")
+	c.publish("later", "6s")
 	c.read("out", 2)
 	if err := stop(); err != nil {
 		t.Fatal(err)

@@ -35,7 +35,7 @@ func withKafka(t *testing.T) (*fixture, *kfake.Cluster) {
 		w.Close()
 		cluster.Close()
 	})
-	return newFixture(t, Config{Writer: w}), cluster
+	return newFixture(t, Config{Writer: w, PublishTimeout: 20 * time.Second}), cluster
 }
 
 // records reads this many records of the topic, and what is behind them.

@@ -171,7 +171,7 @@ func TestServe_RefusalArrives(t *testing.T) {
 // Who is slow loses the connection; a hint whose body is slow is a hint.
 func TestServe_SlowClients(t *testing.T) {
 	t.Parallel()
-	const soon = 50 * time.Millisecond
+	const soon = 500 * time.Millisecond
 	s := serve(t, Config{HeaderTimeout: soon, RequestTimeout: 2 * soon, IdleTimeout: soon})
 	head := "POST " + Path + s.token + " HTTP/1.1\r\nHost: x\r\n"
 	for _, c := range []struct {
@@ -256,14 +256,14 @@ func TestServe_Pipelined(t *testing.T) {
 
 func TestServe_ConnectionLimit(t *testing.T) {
 	t.Parallel()
-	s := serve(t, Config{MaxConnections: 2, HeaderTimeout: 200 * time.Millisecond})
+	s := serve(t, Config{MaxConnections: 2, HeaderTimeout: time.Second})
 	s.dial(t)
 	s.dial(t)
 	begin := time.Now()
 	if got := s.send(t, "POST "+Path+"x HTTP/1.1\r\nHost: x\r\n\r\n"); got != 404 {
 		t.Errorf("got status %d, want 404 once the idle ones have lost their places", got)
 	}
-	if took := time.Since(begin); took < 100*time.Millisecond {
+	if took := time.Since(begin); took < 500*time.Millisecond {
 		t.Errorf("the third connection was answered after %s beside two that are open", took)
 	}
 }

@@ -84,8 +84,8 @@ func cases() map[string]aCase {
 
 		"callback lost":                 {faults: "callback-lost"},
 		"callback late":                 {faults: "callback-late:delay=2s"},
-		"callback after the end":        {faults: "callback-late:delay=15s", after: true},
-		"callback after a bad end":      {faults: "callback-late:delay=12s", intent: aborts, reason: "user_aborted", after: true},
+		"callback after the end":        {faults: "callback-late:delay=45s", after: true},
+		"callback after a bad end":      {faults: "callback-late:delay=45s", intent: aborts, reason: "user_aborted", after: true},
 		"callback a thousand times":     {faults: "callback-repeated:n=1000"},
 		"callback twice at once":        {faults: "callback-together:n=2"},
 		"callback contradicts":          {faults: "callback-contradicts"},

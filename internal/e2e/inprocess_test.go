@@ -72,7 +72,7 @@ func (w *world) startInProcess(change ...func(stage string, d *stages.Deps, c *p
 		RequiredAcks: kafka.RequireAll,
 		BatchTimeout: 5 * time.Millisecond,
 	}
-	b, err := bridge.New(bridge.Config{Opener: sealer, Writer: hints, TLS: w.bridgeTLS()})
+	b, err := bridge.New(bridge.Config{Opener: sealer, Writer: hints, TLS: w.bridgeTLS(), PublishTimeout: 20 * time.Second})
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -15,15 +15,15 @@ import (
 func TestOutageEndsNothing(t *testing.T) {
 	rng := seeded(t)
 	const bankID = 300_000
-	const formLife, download, budget = 6 * time.Second, 4 * time.Second, 4 * time.Second
-	w := newWorld(t, 2*time.Minute, pace{formLife: formLife, callbacks: simulator.DeliverCallbacks}, []bank{{id: bankID, accounts: 2, rows: 20}})
+	const formLife, download, budget = 20 * time.Second, 10 * time.Second, 4 * time.Second
+	w := newWorld(t, 3*time.Minute, pace{formLife: formLife, callbacks: simulator.DeliverCallbacks}, []bank{{id: bankID, accounts: 2, rows: 20}})
 	patient := w.providerWith(func(c *finapi.Config) { c.Patience = time.Second })
 	defer patient.Close()
 	stop := w.startInProcess(func(_ string, d *stages.Deps, c *pipeline.Config) {
 		d.Provider = patient
 		d.Timing.DownloadDeadline, c.RetryBudget = download, budget
 	})
-	w.fault("download-slow:delay=2s@user=" + patient.User("downloading").ID)
+	w.fault("download-slow:delay=8s@user=" + patient.User("downloading").ID)
 	want := func(user string, i intent) wanted {
 		return wanted{importID: newID(rng), userID: user, bankID: bankID, intent: i}
 	}

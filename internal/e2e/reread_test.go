@@ -15,12 +15,12 @@ import (
 // that id reads it without a form: also while the bank's download still runs.
 func TestReadAgainAfterFailure(t *testing.T) {
 	rng := seeded(t)
-	const bankID, download = 300_000, 4 * time.Second
+	const bankID, download = 300_000, 8 * time.Second
 	w := newWorld(t, 2*time.Minute, pace{formLife: time.Minute, callbacks: simulator.DeliverCallbacks}, []bank{{id: bankID, accounts: 2, rows: 10}})
 	stop := w.startInProcess(func(_ string, d *stages.Deps, _ *pipeline.Config) {
 		d.Timing.DownloadDeadline, d.Timing.CategoryDeadline = download, caseCategories
 	})
-	w.fault("download-slow:delay=6s@user=" + w.providerUser("slow"))
+	w.fault("download-slow:delay=14s@user=" + w.providerUser("slow"))
 	want := func(user string) wanted { return wanted{importID: newID(rng), userID: user, bankID: bankID} }
 	first, twice, slow := want("twice"), want("twice"), want("slow")
 	users := w.startUsers([]wanted{first, twice, slow}, nil)

@@ -87,7 +87,7 @@ func TestClientMeetsFaults(t *testing.T) {
 			t.Parallel()
 			w := newMetClient(t)
 			if tt.code == finapi.CodeTimeout {
-				w.config.RequestTimeout = 300 * time.Millisecond
+				w.config.RequestTimeout = 2 * time.Second
 			}
 			client := w.client()
 			w.on(tt.fault)

@@ -77,7 +77,7 @@ func forceMap(w *world, weaken string) int {
 	for _, r := range release {
 		r()
 	}
-	w.awaitEnd(20 * time.Second)
+	w.awaitEnd(90 * time.Second)
 	p.stop()
 	return 1
 }
@@ -100,7 +100,7 @@ func forceUnknown(w *world, weaken string) int {
 		w.feedAll(20)
 		w.awaitOutputs(20 * (i + 2))
 	}
-	w.awaitEnd(20 * time.Second)
+	w.awaitEnd(90 * time.Second)
 	p.stop()
 	return 0
 }
@@ -118,14 +118,14 @@ func forceGeneration(w *world, weaken string) int {
 	}
 	p.awaitStopped()
 	other.start("")
-	w.awaitEnd(20 * time.Second)
+	w.awaitEnd(90 * time.Second)
 	open := w.broker.proxy.heartbeats.close() // nobody tells it that it is out
 	defer open()
 	p.signal(syscall.SIGCONT)
 	sleep(w.ctx, time.Second) // it commits, or tries to
 	open()
 	w.feedAll(50)
-	w.awaitEnd(20 * time.Second)
+	w.awaitEnd(90 * time.Second)
 	p.stop()
 	other.stop()
 	return 1
@@ -153,7 +153,7 @@ func forceRestore(w *world, weaken string) int {
 	if w.broker.proxy.held.Load() == 0 {
 		w.Error("no marker was late: nothing is proved")
 	}
-	w.awaitEnd(20 * time.Second)
+	w.awaitEnd(90 * time.Second)
 	other.stop()
 	return 1
 }
