@@ -156,10 +156,16 @@ func (p *process) stop() error {
 
 // over sends what a stage says to Kafka through a net that can break.
 func (c *cluster) over(n *faultyNet) func(*Config) {
+	dialer := c.dialer(n)
+	return func(cfg *Config) { cfg.KafkaOpts = append(cfg.KafkaOpts, dialer) }
+}
+
+// dialer sends what a client says to the cluster through a net that can break.
+func (c *cluster) dialer(n *faultyNet) kgo.Opt {
 	if c.dial != nil {
 		n.dialer = c.dial
 	}
-	return func(cfg *Config) { cfg.KafkaOpts = append(cfg.KafkaOpts, kgo.Dialer(n.dial)) }
+	return kgo.Dialer(n.dial)
 }
 
 // ready waits until the stage is ready.

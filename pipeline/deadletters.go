@@ -288,7 +288,7 @@ func (d *DeadLetters) scan(ctx context.Context, starts, ends kadm.ListedOffsets,
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case stalled:
-			return d.stalled(ctx, cl, todo)
+			return d.stalled(ctx, todo)
 		case errors.Is(err, kerr.TopicAuthorizationFailed):
 			return fmt.Errorf("topic %s: the Kafka user may not read it: grant it READ: %w", d.topic, err)
 		case err != nil:
@@ -315,10 +315,10 @@ func (d *DeadLetters) scan(ctx context.Context, starts, ends kadm.ListedOffsets,
 }
 
 // stalled says why nothing more can be read.
-func (d *DeadLetters) stalled(ctx context.Context, cl *kgo.Client, todo map[int32]int64) error {
+func (d *DeadLetters) stalled(ctx context.Context, todo map[int32]int64) error {
 	ctx, cancel := context.WithTimeout(ctx, d.stall)
 	defer cancel()
-	stable, err := kadm.NewClient(cl).ListCommittedOffsets(ctx, d.topic)
+	stable, err := d.admin.ListCommittedOffsets(ctx, d.topic)
 	if err != nil {
 		return fmt.Errorf("read topic %s: nothing came for %s, and Kafka cannot be reached: %w", d.topic, d.stall, err)
 	}

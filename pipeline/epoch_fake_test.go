@@ -28,12 +28,15 @@ func TestLeaderEpochOfWhatIsFinished(t *testing.T) {
 				c.produceTo(&kgo.Record{Topic: "in", Partition: 0, Key: []byte(strconv.Itoa(from + i)), Value: large})
 			}
 		}
-		slow := func(ctx context.Context, tr Trigger, _ State) (Result, error) {
+		quick := func(_ context.Context, tr Trigger, _ State) (Result, error) {
+			return Result{Events: []Event{out(tr.Key, "x")}}, nil
+		}
+		slow := func(ctx context.Context, tr Trigger, s State) (Result, error) {
 			if tr.Key == "0" {
 				<-ctx.Done()
 				return Result{}, ctx.Err()
 			}
-			return Result{Events: []Event{out(tr.Key, "x")}}, nil
+			return quick(ctx, tr, s)
 		}
 		stop := c.run(handler{handle: slow}, func(cfg *Config) { cfg.DrainTimeout = 1 })
 		publish(0)
@@ -61,10 +64,7 @@ func TestLeaderEpochOfWhatIsFinished(t *testing.T) {
 				return false
 			},
 		})
-		quick := handler{handle: func(_ context.Context, tr Trigger, _ State) (Result, error) {
-			return Result{Events: []Event{out(tr.Key, "x")}}, nil
-		}}
-		stop = c.run(quick)
+		stop = c.run(handler{handle: quick})
 		c.read("out", 2*each)
 		if late.Hits() == 0 {
 			t.Error("it has read all that is finished")
@@ -74,7 +74,7 @@ func TestLeaderEpochOfWhatIsFinished(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		c.run(quick)
+		c.run(handler{handle: quick})
 		c.publish("next", "x")
 		c.read("out", 2*each+1)
 	})

@@ -151,14 +151,17 @@ func TestRebalanceInProgressPasses(t *testing.T) {
 
 // poisonous says whether a request produces the value "poison".
 func poisonous(r kmsg.Request) bool {
+	return slices.Contains(produced(r), "poison")
+}
+
+// produced is the values that a request writes, without dead letters.
+func produced(r kmsg.Request) (values []string) {
 	for _, topic := range r.(*kmsg.ProduceRequest).Topics {
 		for _, p := range topic.Partitions {
-			if slices.Contains(valuesOf(p.Records), "poison") {
-				return true
-			}
+			values = append(values, valuesOf(p.Records)...)
 		}
 	}
-	return false
+	return values
 }
 
 // ofStage keeps faults away from the test's own producer.

@@ -14,11 +14,8 @@ import (
 // through opens the dead letters over a network that breaks.
 func (c *cluster) through(n *faultyNet) *DeadLetters {
 	c.t.Helper()
-	if c.dial != nil {
-		n.dialer = c.dial
-	}
 	d, err := OpenDeadLetters(c.t.Context(), DeadLettersConfig{
-		KafkaOpts: []kgo.Opt{kgo.SeedBrokers(c.addrs...), kgo.Dialer(n.dial)}, TopicPrefix: c.prefix,
+		KafkaOpts: []kgo.Opt{kgo.SeedBrokers(c.addrs...), c.dialer(n)}, TopicPrefix: c.prefix,
 	})
 	if err != nil {
 		c.t.Fatal(err)

@@ -187,7 +187,7 @@ func (w *world) text(t *testing.T) {
 	if !regexp.MustCompile(want).MatchString(got.stderr) {
 		t.Errorf("got stderr\n%s\nwant it to match\n%s", got.stderr, want)
 	}
-	if !regexp.MustCompile(`^completed in \d+(\.\d)? s: 4 accounts, 1,612 transactions, all reconciled\n$`).MatchString(got.stdout) {
+	if !regexp.MustCompile(`^completed in \d\.\d s: 4 accounts, 1,612 transactions, all reconciled\n$`).MatchString(got.stdout) {
 		t.Errorf("got stdout %q", got.stdout)
 	}
 

@@ -16,7 +16,6 @@ import (
 )
 
 type importOptions struct {
-	past                            bool // the id is given: there may be an import with it
 	id, user, search, name, profile string
 	bank, connection                int64
 	types                           []string
@@ -69,7 +68,8 @@ func (a *app) importBank(ctx context.Context, o importOptions, days *int) error 
 	if o.timeout < 0 || o.timeout > 0 && !o.wait {
 		return usagef("--timeout %s: want a duration above 0, with --wait", o.timeout)
 	}
-	if o.past = o.id != ""; !o.past {
+	past := o.id != "" // there may be an import with it
+	if !past {
 		o.id = uuid.NewString()
 	}
 	request := schemas.ImportRequested{
@@ -87,7 +87,7 @@ func (a *app) importBank(ctx context.Context, o importOptions, days *int) error 
 	defer reached()
 	var f *follow.Follower
 	if o.wait { // before the request, so that nothing is missed
-		if f, err = follow.Open(reach, follow.Config{Kafka: append(conn.Options(), client), Prefix: cfg.Kafka.TopicPrefix, Topics: follow.Topics(), FromStart: o.past}); err != nil {
+		if f, err = follow.Open(reach, follow.Config{Kafka: append(conn.Options(), client), Prefix: cfg.Kafka.TopicPrefix, Topics: follow.Topics(), FromStart: past}); err != nil {
 			return a.unreachable(ctx, reach, err, cfg)
 		}
 		defer f.Close()
@@ -109,7 +109,7 @@ func (a *app) importBank(ctx context.Context, o importOptions, days *int) error 
 		ctx, stop = context.WithTimeout(ctx, o.timeout)
 		defer stop()
 	}
-	return a.follow(ctx, f, o.id, o.past, o.output)
+	return a.follow(ctx, f, o.id, past, o.output)
 }
 
 // follow shows an import until it has ended; see followOne.
